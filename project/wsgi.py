@@ -1,0 +1,9 @@
+"""Django as a WSGI application: the hot path that `project.asgi` serves from its own threads."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+
+application = get_wsgi_application()
