@@ -1,0 +1,41 @@
+"""What a module is bound to, and how much of it may run at once."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import Any
+
+from optimization.llm import EndpointConfig, ResourceConfig, ResourceManager, Resources
+
+
+def as_resources(resources: Any) -> Resources:
+    """`resources` itself, or the real clients of a ResourceConfig or of a single EndpointConfig."""
+    if isinstance(resources, ResourceConfig | EndpointConfig):
+        return ResourceManager(resources)
+    if callable(getattr(resources, "complete", None)):
+        bound: Resources = resources
+        return bound
+    raise TypeError(
+        f"Cannot bind to {type(resources).__name__}: it has no complete(alias, request). "
+        "Give a ResourceConfig, or an object of your own with that method."
+    )
+
+
+class Limit:
+    """At most `count` at once. One semaphore an event loop, since semaphores belong to a loop."""
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise ValueError(f"max_concurrent is at least 1, not {count}.")
+        self.count = count
+        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def semaphore(self) -> asyncio.Semaphore:
+        loop = asyncio.get_running_loop()
+        found = self._by_loop.get(loop)
+        if found is None:
+            found = self._by_loop[loop] = asyncio.Semaphore(self.count)
+        return found

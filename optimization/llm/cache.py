@@ -1,0 +1,41 @@
+"""Replies kept for equal requests: a notebook run again costs nothing. Sampling is never answered from here."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Protocol
+
+from optimization.llm.endpoints import EndpointConfig
+from optimization.llm.messages import Completion, CompletionRequest, Usage
+
+
+class CompletionCache(Protocol):
+    def get(self, key: str) -> Completion | None: ...
+    def put(self, key: str, completion: Completion) -> None: ...
+
+
+class MemoryCache:
+    """The `size` replies last used."""
+
+    def __init__(self, size: int = 10_000) -> None:
+        self.size = size
+        self._replies: OrderedDict[str, Completion] = OrderedDict()
+
+    def get(self, key: str) -> Completion | None:
+        if key not in self._replies:
+            return None
+        self._replies.move_to_end(key)
+        return self._replies[key]
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep a reply; given out again it has cost nothing and no calls."""
+        self._replies[key] = completion.model_copy(update={"usage": Usage(), "latency": 0.0})
+        if len(self._replies) > self.size:
+            self._replies.popitem(last=False)
+
+
+def cache_key(endpoint: EndpointConfig, request: CompletionRequest) -> str | None:
+    """The key of the full request, or None if it asks for a sample: a numbered one, or a temperature above 0."""
+    if request.sample or request.temperature:
+        return None
+    return f"{endpoint.url} {endpoint.model} {endpoint.max_tokens} {request.digest()}"

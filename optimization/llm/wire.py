@@ -1,0 +1,169 @@
+"""One request over one OpenAI client: the body that goes out, the reply that comes in, and what spoils it.
+
+The reply is read from the raw response: it is a third of the client's own parsing in processor time, and a page of
+HTML, cut JSON or a missing choice is told apart from a model's words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import getproxies
+
+import httpx2
+import openai
+from openai.types.chat import ChatCompletionChunk
+from pydantic_core import from_json
+
+from optimization.llm.connections import Connections
+from optimization.llm.endpoints import EndpointConfig
+from optimization.llm.errors import EmptyReply, EndpointError, GarbledReply, KeyRefused
+from optimization.llm.messages import CompletionRequest
+from optimization.llm.refusals import shown, translate
+
+MOST_CONNECTIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an endpoint wrote. Token counts are None where it did not say."""
+
+    text: str
+    model: str
+    finish_reason: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+def make_http_client(endpoint: EndpointConfig) -> httpx2.AsyncClient:
+    """A client for one endpoint, which follows no redirects. The environment's proxies hold, where there are any."""
+    transport = None if getproxies() else Connections()
+    return openai.DefaultAsyncHttpxClient(transport=transport, timeout=None, follow_redirects=False)
+
+
+class Wire:
+    """An endpoint's OpenAI client in one event loop; the client's own retries are off."""
+
+    def __init__(self, where: str, endpoint: EndpointConfig, http_client: httpx2.AsyncClient) -> None:
+        key = endpoint.key
+        if key is None and endpoint.is_openai:
+            raise KeyRefused(where, "needs an API key and has none (OPENAI_API_KEY is not set either)")
+        self.where = where
+        self.endpoint = endpoint
+        self._client = openai.AsyncOpenAI(
+            api_key=key or "none-needed",
+            base_url=endpoint.url,
+            max_retries=0,
+            timeout=None,
+            http_client=http_client,
+        )
+
+    async def ask(self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None) -> Reply:
+        """The endpoint's reply. Raises an EndpointError.
+
+        The timeout holds for the whole reply; for a stream, from each piece to the next.
+        """
+        body = request_body(self.endpoint, request)
+        try:
+            async with asyncio.timeout(self.endpoint.timeout) as limit:
+                if request.stream:
+                    return await self._stream(body, limit, on_delta)
+                response = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=body)
+        except EndpointError:
+            raise
+        except (openai.OpenAIError, TimeoutError, ValueError) as error:
+            raise translate(error, self.where, self.endpoint) from None
+        return self._read(response)
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+    def _read(self, response: httpx2.Response) -> Reply:
+        try:
+            data = from_json(response.content)
+        except ValueError:
+            kind = response.headers.get("content-type", "no content type").partition(";")[0]
+            what = (
+                f"sent {kind} instead of JSON"
+                if "json" not in kind
+                else "sent JSON that is cut off or broken"
+            )
+            raise self._garbled(what, response.text) from None
+        try:
+            choice = data["choices"][0]
+            text = choice["message"].get("content") or choice["message"].get("refusal")
+            usage = data.get("usage") or {}
+            reply = Reply(
+                text=text or "",
+                model=data.get("model") or self.endpoint.model,
+                finish_reason=choice.get("finish_reason") or "stop",
+                prompt_tokens=usage.get("prompt_tokens"),
+                completion_tokens=usage.get("completion_tokens"),
+            )
+        except (KeyError, IndexError, TypeError, AttributeError):
+            raise self._garbled("sent a reply without a choice", response.text) from None
+        return self._not_empty(reply, response.text)
+
+    async def _stream(
+        self, body: dict[str, Any], limit: asyncio.Timeout, on_delta: Callable[[str], None] | None
+    ) -> Reply:
+        pieces: list[str] = []
+        model, finish_reason, usage = self.endpoint.model, "", None
+        chunks = await self._client.post(
+            "/chat/completions",
+            cast_to=ChatCompletionChunk,
+            body={**body, "stream": True, "stream_options": {"include_usage": True}},
+            stream=True,
+            stream_cls=openai.AsyncStream[ChatCompletionChunk],
+        )
+        async with chunks:
+            async for chunk in chunks:
+                limit.reschedule(asyncio.get_running_loop().time() + self.endpoint.timeout)
+                model, usage = chunk.model or model, chunk.usage or usage
+                for choice in chunk.choices or ():
+                    finish_reason = choice.finish_reason or finish_reason
+                    if piece := choice.delta.content:
+                        pieces.append(piece)
+                        if on_delta is not None:
+                            on_delta(piece)
+        text = "".join(pieces)
+        if not finish_reason:
+            raise self._garbled("ended its stream before the reply was finished", text)
+        reply = Reply(
+            text=text,
+            model=model,
+            finish_reason=finish_reason,
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            completion_tokens=usage.completion_tokens if usage else None,
+        )
+        return self._not_empty(reply, text)
+
+    def _not_empty(self, reply: Reply, raw: str) -> Reply:
+        if not reply.text.strip():
+            what = f"sent an empty reply (it stopped for the reason {reply.finish_reason!r})"
+            raise EmptyReply(self.where, what, raw=shown(raw, self.endpoint))
+        return reply
+
+    def _garbled(self, what: str, raw: str) -> GarbledReply:
+        begins = shown(raw, self.endpoint)
+        return GarbledReply(self.where, f"{what}; it begins {begins[:80]!r}" if begins else what, raw=begins)
+
+
+def request_body(endpoint: EndpointConfig, request: CompletionRequest) -> dict[str, Any]:
+    """The JSON that is sent. OpenAI's own address calls the limit of a reply by another name than its followers."""
+    body: dict[str, Any] = {
+        "model": endpoint.model,
+        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+    }
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if limit := request.max_tokens or endpoint.max_tokens:
+        body["max_completion_tokens" if endpoint.is_openai else "max_tokens"] = limit
+    if request.response_schema is not None:
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": request.schema_name, "schema": request.response_schema, "strict": True},
+        }
+    return body

@@ -1,0 +1,26 @@
+"""What several annotators say together: the mean of their scores, every comment, and how far they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import fmean
+from typing import Any
+
+from optimization.core.values import Value
+from optimization.losses.module import feedback_value
+
+
+def agreement(scores: Sequence[float]) -> float | None:
+    """1 minus the mean absolute difference of two annotators' scores (0..1); None for fewer than two."""
+    if len(scores) < 2:
+        return None
+    return 1.0 - fmean(abs(a - b) for a, b in combinations(scores, 2))
+
+
+def pooled(comments: Sequence[Sequence[str]], scores: Sequence[float], **meta: Any) -> Value:
+    """One feedback of all annotators: an inner list of comments each, the mean score, `agreement` of two or more."""
+    found = agreement(scores)
+    if found is not None:
+        meta["agreement"] = found
+    return feedback_value(list(comments), fmean(scores) if scores else None, answers=len(comments), **meta)

@@ -1,0 +1,79 @@
+"""Does an answer fit its question? Asked wherever people answer: on the console, on a page and over REST."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from optimization.losses.questions import (
+    Answer,
+    PreferenceAnswer,
+    PreferenceQuestion,
+    Question,
+    RankingAnswer,
+    RankingQuestion,
+    RubricAnswer,
+    RubricQuestion,
+)
+
+
+class Problem(NamedTuple):
+    """What is wrong with which field of an answer."""
+
+    field: str
+    message: str
+
+
+def check_answer(question: Question, answer: Answer) -> list[Problem]:
+    """What keeps an answer from being taken; an empty list if nothing does."""
+    match question, answer:
+        case RubricQuestion(), RubricAnswer():
+            return _rubric(question, answer)
+        case PreferenceQuestion(), PreferenceAnswer():
+            return _preference(question, answer)
+        case RankingQuestion(), RankingAnswer():
+            return ranking_problems(answer, len(question.outputs), question.allow_ties)
+        case _ if question.kind == answer.kind:
+            return []
+    return [
+        Problem("kind", f"This is a {question.kind} question, and the answer is for a {answer.kind} one.")
+    ]
+
+
+def _rubric(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
+    if question.level(answer.score) is None:
+        known = ", ".join(f"{level.score:g}" for level in question.levels)
+        return [Problem("score", f"{answer.score:g} is not a score of this rubric. It has {known}.")]
+    if question.improvements_required(answer.score) and not any(text.strip() for text in answer.improvements):
+        return [
+            Problem("improvements", f"Say what should be better: a score of {answer.score:g} asks for it.")
+        ]
+    return []
+
+
+def _preference(question: PreferenceQuestion, answer: PreferenceAnswer) -> list[Problem]:
+    said = f"{answer.reason}{answer.strengths}{answer.weaknesses}".strip()
+    if question.require_reason and answer.choice != "abstain" and not said:
+        return [Problem("reason", "Say in a few words why.")]
+    return []
+
+
+def ranking_problems(answer: RankingAnswer, total: int, allow_ties: bool) -> list[Problem]:
+    """Ranks are 1 to `total`, one for each output, none twice unless ties are allowed."""
+    if len(answer.ranks) != total:
+        return [
+            Problem("ranks", f"Give a rank to each of the {total} outputs; {len(answer.ranks)} were given.")
+        ]
+    wrong = [rank for rank in answer.ranks if not 1 <= rank <= total]
+    if wrong:
+        return [Problem("ranks", f"Ranks are 1 to {total}; {wrong[0]} is not one of them.")]
+    repeated = _repeated(answer.ranks)
+    if repeated and not allow_ties:
+        return [Problem("ranks", f"Rank {repeated[0]} was given twice, and ties are not allowed here.")]
+    if len(answer.notes) > total:
+        return [Problem("notes", f"There are {len(answer.notes)} notes for {total} outputs.")]
+    return []
+
+
+def _repeated(ranks: Sequence[int]) -> list[int]:
+    return sorted({rank for rank in ranks if ranks.count(rank) > 1})

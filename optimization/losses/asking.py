@@ -1,0 +1,49 @@
+"""How people are asked to judge: a question, a desk that puts it to them, and a reading of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from optimization.core.values import Value
+from optimization.losses.console import ConsoleDesk
+from optimization.losses.desks import current_desk
+from optimization.losses.module import Context, LossModule
+from optimization.losses.questions import Answer, FeedbackDesk, Question
+
+A = TypeVar("A")
+
+
+class HumanLoss(LossModule, Generic[A]):
+    """A loss whose verdict comes from people: `question` makes the question, `read` makes Values of answers.
+
+    The desk is the one given, else the one in use (`use_desk`), else the console.
+    """
+
+    answer_type: type[A]
+
+    def __init__(self, desk: FeedbackDesk | None = None) -> None:
+        super().__init__()
+        self.desk = desk
+
+    def question(self, output: Any, target: Any = None, context: Context | None = None) -> Question:
+        raise NotImplementedError
+
+    def read(self, answers: Sequence[Answer]) -> Value:
+        raise NotImplementedError
+
+    async def judge(self, output: Any, target: Any, context: Context) -> Value:
+        return self.read(await self.ask(self.question(output, target, context)))
+
+    async def ask(self, question: Question) -> list[Answer]:
+        desk = self.desk or current_desk() or ConsoleDesk()
+        return await desk.ask(question)
+
+    def fitting(self, answers: Sequence[Answer]) -> list[A]:
+        """The answers, checked to be of this loss's kind."""
+        for answer in answers:
+            if not isinstance(answer, self.answer_type):
+                raise ValueError(
+                    f"{type(self).__name__} reads {self.answer_type.__name__}s and got a {type(answer).__name__}."
+                )
+        return [answer for answer in answers if isinstance(answer, self.answer_type)]

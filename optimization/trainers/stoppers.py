@@ -1,0 +1,80 @@
+"""When to stop before an algorithm ends by itself: asked by the driver between iterations, so that trainers stay pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from optimization.trainers.effects import TrainerState
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training has come: a training score an iteration, a test score a test after an iteration."""
+
+    state: TrainerState
+    train_scores: tuple[float | None, ...] = ()
+    test_scores: tuple[float | None, ...] = ()
+    seconds: float = 0.0
+    dollars: float = 0.0
+
+    @property
+    def scores(self) -> list[float]:
+        """The test scores, or the training scores where there are no tests."""
+        tested = [score for score in self.test_scores if score is not None]
+        return tested or [score for score in self.train_scores if score is not None]
+
+
+class Stopper(Protocol):
+    def __call__(self, progress: Progress) -> str | None:
+        """In words why to stop, or None."""
+
+
+@dataclass(frozen=True)
+class TargetScore:
+    """Stops when the last score reaches `score`."""
+
+    score: float
+
+    def __call__(self, progress: Progress) -> str | None:
+        if progress.scores and progress.scores[-1] >= self.score:
+            return f"The score {progress.scores[-1]:.3f} has reached the target {self.score:g}."
+        return None
+
+
+@dataclass(frozen=True)
+class NoImprovement:
+    """Stops when the last `iterations` scores are none above the best before them."""
+
+    iterations: int
+    threshold: float = 0.0
+
+    def __call__(self, progress: Progress) -> str | None:
+        before, last = progress.scores[: -self.iterations], progress.scores[-self.iterations :]
+        if before and max(last) <= max(before) + self.threshold:
+            return f"No improvement on {max(before):.3f} in {self.iterations} scores."
+        return None
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """Stops when training has taken `seconds`."""
+
+    seconds: float
+
+    def __call__(self, progress: Progress) -> str | None:
+        if progress.seconds >= self.seconds:
+            return f"The time limit of {self.seconds:g} s is over."
+        return None
+
+
+@dataclass(frozen=True)
+class DollarLimit:
+    """Stops when the calls have cost `dollars`; the endpoints' budget holds within an iteration."""
+
+    dollars: float
+
+    def __call__(self, progress: Progress) -> str | None:
+        if progress.dollars >= self.dollars:
+            return f"The calls have cost ${progress.dollars:.4f} of ${self.dollars:g}."
+        return None
