@@ -1,0 +1,135 @@
+"""What the child does for each kind of job. Imports torch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from functools import singledispatch
+from pathlib import Path
+
+import torch
+
+from optimization.policy.components import Component, Scores
+from optimization.policy.devices import choose_device
+from optimization.policy.grpo import GRPOTrainer
+from optimization.policy.jobs.spec import (
+    Job,
+    JobFolder,
+    Resources,
+    Result,
+    RewardModelJob,
+    RolloutJob,
+    StepJob,
+    TrainJob,
+)
+from optimization.policy.jobs.training import train
+from optimization.policy.learner import Between
+from optimization.policy.measures import length_measures
+from optimization.policy.models import load_model
+from optimization.policy.ppo import PPOTrainer
+from optimization.policy.ranks import Ranks, join, leave
+from optimization.policy.reward_model import Comparison, RewardModelTrainer
+from optimization.policy.rolling import roll_out
+from optimization.policy.rollouts import write_rollouts
+
+TRAINERS: dict[str, type[PPOTrainer]] = {"PPOTrainer": PPOTrainer, "GRPOTrainer": GRPOTrainer}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a job is done with: its files, the device, the other processes, and whom to tell how far it is."""
+
+    files: JobFolder
+    device: str
+    ranks: Ranks
+    between: Between
+
+
+def work(job: Job, resources: Resources, files: JobFolder, between: Between) -> Result:
+    """Do the job; its result. Raises what went wrong, in words."""
+    if resources.threads is not None:
+        torch.set_num_threads(resources.threads)
+    ranks = join()
+    try:
+        # The parent has made the chosen GPU the only one that is seen.
+        return do(job, Bench(files, "cpu" if resources.device == "cpu" else "auto", ranks, between))
+    finally:
+        leave(ranks)
+
+
+@singledispatch
+def do(job: Job, bench: Bench) -> Result:
+    raise ValueError(f"There is no job of the kind {job.kind!r}.")
+
+
+@do.register
+def _(job: RolloutJob, bench: Bench) -> Result:
+    if bench.ranks.count > 1:
+        raise ValueError("Rollouts take one process: give parts of the prompts to several jobs.")
+    model, tokenizer = load_model(job.model)
+    started = time.perf_counter()
+    rollouts = roll_out(
+        model.to(choose_device(bench.device)),
+        tokenizer,
+        job.prompts,
+        job.sampling,
+        seed=job.seed,
+        sources=job.sources,
+        copies=job.copies,
+        rows_at_once=job.rollout_batch_size,
+        precision=job.precision,
+        checkpoint=job.model,
+        between=bench.between,
+    )
+    tokens = sum(len(rollout.tokens) for rollout in rollouts)
+    speed = {"tokens_per_second": tokens / (time.perf_counter() - started)}
+    write_rollouts(bench.files.rollouts, rollouts)
+    return Result(state="done", metrics=length_measures(rollouts) | speed)
+
+
+@do.register
+def _(job: StepJob, bench: Bench) -> Result:
+    model, tokenizer = load_model(job.base)
+    trainer = TRAINERS[job.trainer](
+        model,
+        tokenizer,
+        [Component(name, {}, _nobody) for name in job.components],
+        job.trainer_config(),
+        device=bench.device,
+        between=bench.between,
+        ranks=bench.ranks,
+    )
+    if job.checkpoint is not None:
+        trainer.restore(Path(job.checkpoint))
+    started = time.perf_counter()
+    batch = trainer.assemble(job.rollouts, job.scores)
+    metrics = trainer.measure(batch) | length_measures(job.rollouts) | trainer.step(batch)
+    metrics["tokens_per_second"] = metrics["tokens_trained"] / (time.perf_counter() - started)
+    bench.between("checkpoint", 0, 1)
+    trainer.save(Path(job.output))
+    return Result(state="done", metrics=metrics, details={"checkpoint": job.output, "step": trainer.steps})
+
+
+@do.register
+def _(job: TrainJob, bench: Bench) -> Result:
+    model, tokenizer = load_model(job.base)
+    metrics, details = train(job, model.to(choose_device(bench.device)), tokenizer, bench)
+    return Result(state="done", metrics=metrics, details=details)
+
+
+@do.register
+def _(job: RewardModelJob, bench: Bench) -> Result:
+    model, tokenizer = load_model(job.base)
+    trainer = RewardModelTrainer(model, tokenizer, job.config, device=bench.device, between=bench.between)
+    trust = trainer.fit([Comparison(c.prompt, c.chosen, c.rejected, c.margin) for c in job.comparisons])
+    trainer.save(Path(job.output))
+    metrics = {"held_out_pairs": float(trust.pairs), "accuracy": trust.accuracy, "loss": trust.loss}
+    return Result(
+        state="done",
+        metrics=metrics | {"calibration_error": trust.calibration_error},
+        details={"trust": asdict(trust), "model": job.output},
+    )
+
+
+def _nobody(rollouts: object) -> Scores:
+    raise ValueError("The rollouts of a job are scored before it begins.")
