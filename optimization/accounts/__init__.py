@@ -1,0 +1,1 @@
+"""Who may do what: roles, tokens, the pages' and sockets' way from a request to a membership."""

@@ -1,0 +1,48 @@
+"""Reads: whose membership counts, and who the members of a workspace are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+
+from optimization.models import ApiToken, Membership, Workspace
+
+SESSION_WORKSPACE = "workspace"
+"""The session's key for the id of the workspace that its user has chosen."""
+
+
+def membership_of(
+    user: AbstractBaseUser | AnonymousUser, workspace_id: int | None = None
+) -> Membership | None:
+    """The user's membership of that workspace; of their first one where none is chosen or the choice is void."""
+    if not user.is_authenticated or user.pk is None:
+        return None
+    memberships = {
+        row.workspace_id: row
+        for row in Membership.objects.filter(user_id=user.pk)
+        .select_related("workspace", "user")
+        .order_by("pk")
+    }
+    return memberships.get(workspace_id or 0) or next(iter(memberships.values()), None)
+
+
+def members_of(workspace: Workspace) -> QuerySet[Membership]:
+    return workspace.memberships.select_related("user").order_by("user__username")
+
+
+def tokens_of(membership: Membership) -> QuerySet[ApiToken]:
+    """The member's tokens here that are not revoked, the newest first."""
+    return ApiToken.objects.filter(
+        workspace=membership.workspace, user=membership.user, revoked_at=None
+    ).order_by("-pk")
+
+
+def socket_membership(scope: dict[str, Any]) -> Membership | None:
+    """The member behind a websocket, from its session. Sync: consumers call it in `database_sync_to_async`."""
+    session = scope.get("session")
+    user = scope.get("user")
+    if user is None:
+        return None
+    return membership_of(user, session.get(SESSION_WORKSPACE) if session else None)

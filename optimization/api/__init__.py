@@ -1,0 +1,1 @@
+"""REST, for scripts: /api/v1, one router a subject. Everything that a page can do, it can."""

@@ -1,0 +1,91 @@
+"""What the queue shows: counts, why it is empty, what became of one's answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db.models import F, Prefetch, QuerySet
+from django.utils import timezone
+
+from optimization.feedback.audience import questions_for
+from optimization.models import (
+    Activity,
+    Answer,
+    Application,
+    Claim,
+    ClaimState,
+    Effect,
+    FeedbackRequest,
+    Membership,
+    RequestState,
+    Run,
+    RunState,
+    Workspace,
+    WorkState,
+)
+
+COUNT_CAP = 1000
+
+
+@dataclass(frozen=True)
+class QueueCounts:
+    """A person's day: answers given since midnight, questions that they could judge now (COUNT_CAP at most)."""
+
+    today: int
+    waiting: int
+
+
+def queue_counts(*, workspace: Workspace, user: User) -> QueueCounts:
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Answer.objects.filter(request__workspace=workspace, user=user, created_at__gte=midnight).count()
+    member = Membership.objects.filter(workspace=workspace, user=user).first()
+    waiting = questions_for(member).filter(taken__lt=F("wanted"))[:COUNT_CAP].count() if member else 0
+    return QueueCounts(today=today, waiting=waiting)
+
+
+def queue_waiting_reason(*, workspace: Workspace, user: User) -> str:
+    """One sentence or two for an empty page: what it waits for, and whether anything is to be done."""
+    runs = Run.objects.filter(workspace=workspace)
+    if run := runs.filter(state=RunState.RUNNING).order_by("activity", "-pk").first():
+        return f"Nothing waits for you. {_doing(run)}; new items appear here by themselves."
+    if run := runs.filter(state=RunState.NEEDS_ATTENTION).last():
+        return f"Nothing waits for you. Run “{run.name}” has stopped and needs an operator's attention."
+    if run := runs.filter(state=RunState.PAUSED).last():
+        return f"Nothing waits for you. Run “{run.name}” is paused; when it goes on, new items appear here."
+    return "Nothing waits for you. No run is under way; when one is launched, its items appear here by themselves."
+
+
+def was_put_off(*, request: FeedbackRequest, user: User) -> bool:
+    """Whether this person has put the question off before."""
+    return Claim.objects.filter(request=request, user=user, state=ClaimState.RELEASED).exists()
+
+
+def answers_of(*, workspace: Workspace, user: User) -> QuerySet[Answer]:
+    """A person's answers, the newest first, with their questions and the steps that used them."""
+    steps = Application.objects.select_related("step").order_by("step__revision")
+    return (
+        Answer.objects.filter(request__workspace=workspace, user=user)
+        .select_related("request__run")
+        .prefetch_related(Prefetch("applications", queryset=steps))
+        .order_by("-pk")
+    )
+
+
+def _doing(run: Run) -> str:
+    name = f"Run “{run.name}”"
+    if run.activity == Activity.PEOPLE:
+        asked = FeedbackRequest.objects.filter(run=run, iteration=run.iteration)
+        answered = asked.filter(state=RequestState.ANSWERED).count()
+        return f"{name} waits for others to judge: {answered} of {asked.count()}"
+    done, total = _progress(run)
+    return f"{name} is calling models: {done} of {total}" if total else f"{name} is getting ready"
+
+
+def _progress(run: Run) -> tuple[int, int]:
+    """Work items of the effects under way, done and all; one that waits for people has made its calls."""
+    effect = Effect.objects.filter(run=run, done_at=None).order_by("iteration", "ordinal").last()
+    if effect is None:
+        return 0, 0
+    states = list(effect.work.values_list("state", flat=True))
+    return sum(state in {WorkState.DONE, WorkState.WAITING} for state in states), len(states)

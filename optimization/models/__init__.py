@@ -1,0 +1,60 @@
+"""Everything that outlives a process. One file a subject."""
+
+from optimization.models.datasets import Dataset, DatasetVersion, Example, ExampleSplit
+from optimization.models.endpoints import Endpoint
+from optimization.models.feedback import (
+    Answer,
+    Audience,
+    Claim,
+    ClaimState,
+    Draft,
+    FeedbackRequest,
+    RequestState,
+    Skip,
+)
+from optimization.models.idempotency import IdempotentResponse
+from optimization.models.journal import Call, Effect, WorkItem, WorkState
+from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
+from optimization.models.programs import Program, ProgramVersion
+from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunState, Score
+from optimization.models.tapes import Tape
+from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
+
+__all__ = [
+    "Activity",
+    "Answer",
+    "ApiToken",
+    "Application",
+    "Audience",
+    "Call",
+    "Candidate",
+    "Claim",
+    "ClaimState",
+    "Dataset",
+    "DatasetVersion",
+    "Draft",
+    "Effect",
+    "Endpoint",
+    "Example",
+    "ExampleSplit",
+    "FeedbackRequest",
+    "IdempotentResponse",
+    "Iteration",
+    "Membership",
+    "Origin",
+    "ParameterVersion",
+    "Program",
+    "ProgramVersion",
+    "RequestState",
+    "Role",
+    "Run",
+    "RunEvent",
+    "RunState",
+    "Score",
+    "Skip",
+    "Step",
+    "Tape",
+    "WorkItem",
+    "WorkState",
+    "Workspace",
+]

@@ -1,0 +1,145 @@
+"""The queue: questions that wait for people, holds on them, and answers."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from optimization.models.journal import WorkItem
+from optimization.models.runs import Run
+from optimization.models.workspaces import Workspace
+
+
+class RequestState(models.TextChoices):
+    OPEN = "open"
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"  # its run was cancelled
+
+
+class Audience(models.TextChoices):
+    PEOPLE = "people"
+    REHEARSAL = "rehearsal"
+
+
+class FeedbackRequest(models.Model):
+    """One question (losses.questions) of one work item, for `wanted` annotators. `key` is Scope.key().
+
+    `taken` counts the places in use, active claims and answers together; the schema keeps it at or below `wanted`.
+    `fence` grows by one with each claim. Both change only under a lock on this row.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="feedback_requests")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="feedback_requests")
+    item = models.ForeignKey(WorkItem, models.CASCADE, related_name="feedback_requests")
+    key = models.CharField(max_length=400)
+    iteration = models.PositiveIntegerField()
+    kind = models.CharField(max_length=12)
+    question = models.JSONField()
+    audience = models.CharField(max_length=12, choices=Audience.choices, default=Audience.PEOPLE)
+    wanted = models.PositiveSmallIntegerField(default=1)
+    taken = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.OPEN)
+    priority = models.FloatField(default=0.0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "key"], name="one_request_per_key"),
+            models.CheckConstraint(condition=Q(taken__lte=F("wanted")), name="no_more_takers_than_wanted"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "audience", "state", "-priority", "id"], name="queue_order"),
+            models.Index(fields=["run", "state"], name="requests_by_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} question {self.pk}"
+
+
+class ClaimState(models.TextChoices):
+    ACTIVE = "active"
+    LAPSED = "lapsed"  # its time ran out; still its owner's while the question has a free place
+    RELEASED = "released"  # put off or skipped
+    ANSWERED = "answered"
+
+
+class Claim(models.Model):
+    """A person's hold on a question, minutes long. One active claim a person and question; `fence` goes with the submit."""
+
+    request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="claims")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="claims")
+    fence = models.PositiveIntegerField()
+    state = models.CharField(max_length=8, choices=ClaimState.choices, default=ClaimState.ACTIVE)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "user"], condition=Q(state="active"), name="one_active_claim_per_person"
+            ),
+            models.UniqueConstraint(fields=["request", "fence"], name="one_claim_per_fence"),
+        ]
+        indexes = [
+            models.Index(fields=["state", "expires_at"], name="claims_by_expiry"),
+            models.Index(fields=["user", "state"], name="claims_by_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} holds {self.request_id}"
+
+
+class Answer(models.Model):
+    """What a person answered: one a person and question. `client_key` makes a repeated submit the same answer.
+
+    `seconds` is the time on task. `body` is an answer of losses.questions.
+    """
+
+    request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="answers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="answers")
+    client_key = models.CharField(max_length=64)
+    body = models.JSONField()
+    seconds = models.FloatField(default=0.0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["request", "user"], name="one_answer_per_person"),
+            models.UniqueConstraint(fields=["user", "client_key"], name="one_answer_per_client_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"answer of {self.user_id} to {self.request_id}"
+
+
+class Draft(models.Model):
+    """What a person has typed so far."""
+
+    request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="drafts")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    body = models.JSONField(default=dict)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "user"], name="one_draft_per_person")]
+
+    def __str__(self) -> str:
+        return f"draft of {self.user_id} for {self.request_id}"
+
+
+class Skip(models.Model):
+    """A person passed a question on, with a reason; it is not offered to them again."""
+
+    request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="skips")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=400, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "user"], name="one_skip_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} skipped {self.request_id}"

@@ -1,0 +1,182 @@
+"""What an iteration did to the prompts: each change with the remarks that caused it and the scores around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from optimization.models import Answer, Candidate, ParameterVersion, Run, Score, Step, WorkItem
+from optimization.runs.curve import SPLITS
+from optimization.runs.diff import Piece, word_diff
+from optimization.runs.results import outcomes_of
+from optimization.runs.said import remarks_in
+
+
+@dataclass(frozen=True)
+class ParameterChange:
+    """One parameter before and after. `accepted` is false for a proposal that was not kept."""
+
+    name: str
+    description: str
+    before: str
+    after: str
+    number: int
+    accepted: bool
+    pieces: tuple[Piece, ...]
+
+    @property
+    def node(self) -> str:
+        """The node whose parameter it is: "draft" of "draft.system_prompt"."""
+        return self.name.rpartition(".")[0] or self.name
+
+
+@dataclass(frozen=True)
+class CountedRemark:
+    """A remark and how often it was made; `item` is the first example of which it was said."""
+
+    text: str
+    count: int
+    item: int
+
+
+@dataclass(frozen=True)
+class IterationChanges:
+    """`people` counts who made the remarks, 0 where a model judged."""
+
+    number: int
+    changes: tuple[ParameterChange, ...]
+    remarks: tuple[CountedRemark, ...]
+    people: int
+    before: float | None
+    after: float | None
+
+    @property
+    def name(self) -> int:
+        return self.number + 1
+
+    @property
+    def remark_count(self) -> int:
+        return sum(remark.count for remark in self.remarks)
+
+
+def latest_changes(run: Run) -> IterationChanges | None:
+    """The last iteration that changed a prompt."""
+    step = (
+        Step.objects.filter(run=run)
+        .exclude(candidate__key="initial")
+        .order_by("-iteration", "-revision")
+        .first()
+    )
+    return parameter_changes(run, step.iteration) if step else None
+
+
+def parameter_changes(run: Run, iteration: int) -> IterationChanges:
+    """What the iteration accepted, or else what it proposed and did not keep."""
+    remarks, people = _remarks(run, iteration)
+    scores = _scores(run, iteration)
+    return IterationChanges(
+        number=iteration,
+        changes=tuple(_changes(run, iteration)),
+        remarks=tuple(remarks),
+        people=people,
+        before=scores[0],
+        after=scores[1],
+    )
+
+
+def parameter_history(run: Run) -> list[ParameterVersion]:
+    """Every version of every parameter, by name and number."""
+    return list(ParameterVersion.objects.filter(run=run).order_by("name", "number"))
+
+
+def current_parameters(run: Run) -> list[ParameterVersion]:
+    """The prompts that the run stands at: of the last step, else those that it began with."""
+    step = (
+        Step.objects.filter(run=run).order_by("-iteration", "-revision").select_related("candidate").first()
+    )
+    key = run.trainer_state.get("candidate", "initial")
+    candidate = step.candidate if step else Candidate.objects.filter(run=run, key=key).first()
+    return list(candidate.versions.order_by("pk")) if candidate else []
+
+
+def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
+    step = (
+        Step.objects.filter(run=run, iteration=iteration)
+        .order_by("-revision")
+        .select_related("candidate")
+        .first()
+    )
+    if step is not None:
+        versions, accepted = step.candidate.versions, True
+        earlier = {version.pk for version in step.previous.versions.all()} if step.previous else set()
+        changed = [
+            version
+            for version in versions.select_related("parent").order_by("pk")
+            if version.pk not in earlier
+        ]
+    else:
+        accepted = False
+        proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
+        changed = list(proposed.select_related("parent").order_by("pk"))
+    for version in changed:
+        before = version.parent.value if version.parent else ""
+        if before == version.value:
+            continue
+        yield ParameterChange(
+            name=version.name,
+            description=version.description,
+            before=before,
+            after=version.value,
+            number=version.number,
+            accepted=accepted,
+            pieces=tuple(word_diff(before, version.value)),
+        )
+
+
+def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
+    """What was said in the iteration, equal remarks counted together, the most frequent first."""
+    said: list[tuple[str, int]] = []
+    people: set[int] = set()
+    answers = Answer.objects.filter(request__run=run, request__iteration=iteration).order_by("pk")
+    for user, item, body in answers.values_list("user", "request__item", "body"):
+        people.add(user)
+        said += [(text, item) for text in remarks_in(body)]
+    if not people:
+        said = _said_by_model(run, iteration)
+    counted: dict[str, CountedRemark] = {}
+    for text, item in said:
+        key = text.strip().rstrip(".!").casefold()
+        known = counted.get(key)
+        counted[key] = (
+            CountedRemark(known.text, known.count + 1, known.item)
+            if known
+            else CountedRemark(text.strip(), 1, item)
+        )
+    return sorted(counted.values(), key=lambda remark: -remark.count), len(people)
+
+
+def _said_by_model(run: Run, iteration: int) -> list[tuple[str, int]]:
+    items = WorkItem.objects.filter(
+        run=run, effect__iteration=iteration, kind="forward", result__isnull=False
+    )
+    return [
+        (text, item.pk)
+        for item in items.order_by("pk")
+        for outcome in outcomes_of(item)
+        for payload in outcome.feedback
+        for text in payload
+    ]
+
+
+def _scores(run: Run, iteration: int) -> tuple[float | None, float | None]:
+    """The held-out score before and after the iteration."""
+    found = {
+        (split, position): mean
+        for split, position, mean in Score.objects.filter(
+            run=run, position__in=[iteration, iteration + 1]
+        ).values_list("split", "position", "mean")
+    }
+    for split in SPLITS:
+        if (split, iteration + 1) in found:
+            return found.get((split, iteration)), found[split, iteration + 1]
+    return None, None

@@ -1,0 +1,71 @@
+"""What a run is launched with: the same data from the form, from REST and from a script."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Choice(BaseModel):
+    """A trainer, optimizer or loss by its public name, with the arguments of its signature."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    args: dict[str, Any] = {}
+
+    @property
+    def members(self) -> list[Choice]:
+        """The losses that a composite one is made of, as far as they can be read."""
+        try:
+            return [Choice.model_validate(member) for member, _ in self.args.get("losses", ())]
+        except (TypeError, ValueError):
+            return []
+
+    @property
+    def asks_people(self) -> bool:
+        return self.name.startswith("Human") or any(member.asks_people for member in self.members)
+
+    def by_models(self) -> Choice:
+        """The loss that asks models what this one asks people."""
+        if members := self.members:
+            weights = [weight for _, weight in self.args["losses"]]
+            asked = [member.by_models().model_dump() for member in members]
+            return Choice(
+                name=self.name, args={**self.args, "losses": list(zip(asked, weights, strict=True))}
+            )
+        if not self.name.startswith("Human"):
+            return self
+        args = {name: value for name, value in self.args.items() if name in {"criteria", "rubric", "n"}}
+        return Choice(name=self.name.replace("Human", "LLM", 1), args=args)
+
+
+class People(BaseModel):
+    """Who judges. `per_iteration` of a batch's examples go to people (all of them where it is None); rehearsal
+    colleagues, if they take part, judge the rest. `wanted` is the number of annotators a question."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    per_iteration: int | None = Field(default=None, ge=0)
+    rehearsal: bool = False
+    wanted: int = Field(default=1, ge=1, le=9)
+
+
+class RunConfig(BaseModel):
+    """A launch, whole. `loss` judges the training batches, `judge` the held-out split; `budget` is in US dollars."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    program: str
+    dataset: str
+    trainer: Choice = Choice(name="MinibatchAlgorithm", args={"batch_size": 8})
+    optimizer: Choice = Choice(name="SFAOptimizer")
+    loss: Choice
+    judge: Choice | None = None
+    people: People = People()
+    iterations: int = Field(default=3, ge=1, le=10_000)
+    seed: int = 0
+    budget: Decimal | None = Field(default=None, gt=0)
+    on_error: Literal["continue", "stop"] = "continue"

@@ -1,0 +1,1 @@
+"""The durable driver: what the rows say, and what is missing."""

@@ -1,0 +1,145 @@
+"""The lease: one worker's hold on a work item, by the database's clock.
+
+1. `take` moves due items to leased, raises their fence and starts a lease. Two workers never take the same one.
+2. While it works, the holder calls `renew`; the answer says which leases it has lost and which runs were stopped.
+3. Every result is written by `settle` or `give_back`, only where the fence is still the holder's.
+4. `expire` returns what a dead worker held. A lost lease is no error of the item's, but one that was lost more than once
+   is taken alone, so that an item which kills its worker becomes known by it (`poisonous`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from optimization.models import RunState, WorkItem, WorkState
+from optimization.runs.engine.faults import fault
+
+SUSPECT_LOSSES = 2
+LONE_LOSSES_ALLOWED = 5
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """What the holder must know: items whose lease is no longer its own, and items whose run was stopped."""
+
+    lost: frozenset[int]
+    stopped: frozenset[int]
+
+
+def _lease_end() -> Any:
+    return Now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def take(*, kinds: Iterable[str], run_id: int, limit: int, alone: bool = True) -> list[WorkItem]:
+    """Up to `limit` due items of a running run, now leased to the caller.
+
+    `alone` says that the caller has nothing else in the air: only then may it be given a suspect, one and no more.
+    """
+    fault("before_lease")
+    with transaction.atomic():
+        due = WorkItem.objects.filter(
+            run_id=run_id,
+            state=WorkState.DUE,
+            kind__in=list(kinds),
+            due_at__lte=Now(),
+            run__state=RunState.RUNNING,
+        ).order_by("due_at", "id")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True, of=("self",))
+        ids = list(due.filter(losses__lt=SUSPECT_LOSSES).values_list("pk", flat=True)[:limit])
+        suspect = not ids and alone
+        if suspect:
+            ids = list(due.values_list("pk", flat=True)[:1])
+        if not ids:
+            return []
+        WorkItem.objects.filter(pk__in=ids, state=WorkState.DUE).update(
+            state=WorkState.LEASED,
+            fence=F("fence") + 1,
+            lease_until=_lease_end(),
+            alone=suspect,
+        )
+        items = list(WorkItem.objects.filter(pk__in=ids).select_related("effect").order_by("due_at", "id"))
+    fault("after_lease")
+    return items
+
+
+def is_suspect(item: WorkItem) -> bool:
+    """Whether the item's leases were lost so often that it is worked at alone."""
+    return item.losses >= SUSPECT_LOSSES
+
+
+def mine(item: WorkItem) -> Q:
+    """The condition under which the holder of `item` may still write."""
+    return Q(pk=item.pk, fence=item.fence, state=WorkState.LEASED)
+
+
+def renew(items: Sequence[WorkItem]) -> Heartbeat:
+    """Prolong the leases that are still the caller's."""
+    rows = WorkItem.objects.filter(pk__in=[item.pk for item in items], state=WorkState.LEASED)
+    now = {pk: (fence, state) for pk, fence, state in rows.values_list("pk", "fence", "run__state")}
+    held = {item.pk for item in items if item.pk in now and now[item.pk][0] == item.fence}
+    WorkItem.objects.filter(pk__in=held, state=WorkState.LEASED).update(lease_until=_lease_end())
+    return Heartbeat(
+        lost=frozenset(item.pk for item in items if item.pk not in held),
+        stopped=frozenset(pk for pk in held if now[pk][1] == RunState.CANCELLED),
+    )
+
+
+def settle(item: WorkItem, result: Any) -> bool:
+    """The item is done. False: the lease was lost, and the result is discarded."""
+    return bool(
+        WorkItem.objects.filter(mine(item)).update(
+            state=WorkState.DONE, result=result, done_at=Now(), lease_until=None
+        )
+    )
+
+
+def give_back(item: WorkItem, *, delay: float = 0.0, error: str = "", counts: bool = False) -> bool:
+    """The item is due again after `delay` seconds. `counts`: it raised, and its capped count of errors grows."""
+    changes: dict[str, Any] = {
+        "state": WorkState.DUE,
+        "due_at": Now() + timedelta(seconds=delay),
+        "lease_until": None,
+    }
+    if error:
+        changes["last_error"] = error
+    if counts:
+        changes["errors"] = F("errors") + 1
+    return bool(WorkItem.objects.filter(mine(item)).update(**changes))
+
+
+def fail(item: WorkItem, error: str) -> bool:
+    """The item is given up: its example counts as an error."""
+    return bool(
+        WorkItem.objects.filter(mine(item)).update(
+            state=WorkState.FAILED, last_error=error, errors=F("errors") + 1, done_at=Now(), lease_until=None
+        )
+    )
+
+
+def expire() -> int:
+    """Return the items of holders that have not renewed in time. Harmless at any time, from anywhere."""
+    lost = WorkItem.objects.filter(state=WorkState.LEASED, lease_until__lt=Now())
+    back: dict[str, Any] = {
+        "state": WorkState.DUE,
+        "due_at": Now(),
+        "losses": F("losses") + 1,
+        "lease_until": None,
+    }
+    with transaction.atomic():
+        return lost.filter(alone=True).update(lone_losses=F("lone_losses") + 1, **back) + lost.update(**back)
+
+
+def poisonous() -> QuerySet[WorkItem]:
+    """Due items that have ended their worker, alone, as often as is allowed."""
+    return WorkItem.objects.filter(
+        state=WorkState.DUE, lone_losses__gte=LONE_LOSSES_ALLOWED, run__state=RunState.RUNNING
+    )

@@ -1,0 +1,40 @@
+"""The step: one transaction that accepts a candidate. All of it happens, once, or none."""
+
+from __future__ import annotations
+
+from optimization.models import Answer, Application, Candidate, Iteration, Run, Step
+from optimization.runs.engine.candidates import changed_parameters
+from optimization.runs.engine.faults import fault
+from optimization.runs.events import event_emit
+from optimization.trainers.effects import Committed
+
+
+def step_commit(run: Run, candidate_key: str) -> Committed:
+    """Make the candidate the run's current one. The caller holds the run's lock and its transaction.
+
+    The Step is UNIQUE (run, iteration, revision) and an Application (step, answer): what has been applied cannot be
+    applied again.
+    """
+    fault("before_step")
+    candidate = Candidate.objects.get(run=run, key=candidate_key)
+    previous = Candidate.objects.get(run=run, key=run.trainer_state["candidate"])
+    step = Step.objects.create(
+        run=run,
+        iteration=run.iteration,
+        candidate=candidate,
+        previous=previous,
+        optimizer_state=candidate.optimizer_state,
+    )
+    answers = Answer.objects.filter(request__run=run, request__iteration=run.iteration)
+    Application.objects.bulk_create(Application(step=step, answer=answer) for answer in answers)
+    run.optimizer_state = candidate.optimizer_state
+    run.revision += 1
+    run.save(update_fields=["optimizer_state", "revision"])
+    changed = changed_parameters(previous, candidate)
+    total = candidate.versions.count()
+    Iteration.objects.filter(run=run, number=run.iteration).update(
+        changed=changed, note=f"{len(changed)} of {total} changed"
+    )
+    event_emit(run.pk, "step", {"iteration": run.iteration, "changed": changed})
+    fault("after_step")
+    return Committed(candidate=candidate_key, revision=step.revision)

@@ -1,0 +1,36 @@
+"""What pages follow: an append-only list of events a run, and a nudge on the socket after each commit."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.db.models import F
+
+from optimization.models import Run, RunEvent
+
+log = structlog.get_logger()
+
+
+def event_emit(run_id: int, kind: str, payload: dict[str, Any] | None = None) -> None:
+    """Append an event to the run; once committed, tell its sockets that there is one."""
+    with transaction.atomic():
+        Run.objects.filter(pk=run_id).update(event_seq=F("event_seq") + 1)
+        seq = Run.objects.values_list("event_seq", flat=True).get(pk=run_id)
+        RunEvent.objects.create(run_id=run_id, seq=seq, kind=kind, payload=payload or {})
+        transaction.on_commit(partial(_announce, run_id, seq))
+
+
+def _announce(run_id: int, seq: int) -> None:
+    """A page that misses this catches up within 20 s, so an absent layer costs nothing but time."""
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    try:
+        async_to_sync(layer.group_send)(f"run.{run_id}", {"type": "run.event", "run": run_id, "seq": seq})
+    except Exception as error:
+        log.warning("socket_nudge_lost", run=run_id, error=str(error))

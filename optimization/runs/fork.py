@@ -1,0 +1,91 @@
+"""Forking: a run that begins where another one stood, and leaves that one as it is."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from optimization.models import Candidate, Iteration, Run, Step
+from optimization.runs.checks import LaunchError, launch_check
+from optimization.runs.config import RunConfig
+from optimization.runs.engine.pins import pins_for
+from optimization.runs.events import event_emit
+from optimization.runs.signals import run_due
+
+
+def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations: int | None = None) -> Run:
+    """A new run from the state that `run` was in at the start of `iteration`, counted from 0.
+
+    It shares the parent's parameter versions and copies no text. It is pinned to the code as it is now, and ends after
+    `iterations` in all (the parent's number, or a later one where that has passed). Raises LaunchError.
+    """
+    state = _state_at(run, iteration)
+    config = RunConfig.model_validate(run.config)
+    config = config.model_copy(update={"iterations": iterations or max(config.iterations, iteration + 1)})
+    if config.iterations <= iteration:
+        raise LaunchError(
+            [
+                (
+                    "/iterations",
+                    f"It begins with iteration {iteration + 1}: let it run for more than {iteration}.",
+                )
+            ]
+        )
+    launch_check(config, run.program_version, run.dataset_version)
+    with transaction.atomic():
+        fork = Run.objects.create(
+            workspace=run.workspace,
+            name=name or f"{run.name}, from iteration {iteration + 1}"[:160],
+            program_version=run.program_version,
+            dataset_version=run.dataset_version,
+            config=config.model_dump(mode="json"),
+            pins=pins_for(config, run.program_version),
+            state_since=Now(),
+            reason=f"Forked from “{run.name}” at iteration {iteration + 1}.",
+            iteration=iteration,
+            trainer_state=state,
+            optimizer_state=_optimizer_state_at(run, iteration),
+            budget=config.budget,
+            parent=run,
+            forked_at=iteration,
+            created_by=user,
+        )
+        _candidates_share(run, fork)
+        event_emit(fork.pk, "launched", {"parent": run.pk, "iteration": iteration})
+        transaction.on_commit(partial(run_due.send, sender=Run, run_id=fork.pk))
+    return Run.objects.get(pk=fork.pk)
+
+
+def _state_at(run: Run, iteration: int) -> dict[str, object]:
+    """The trainer's state at an iteration's start; that of the next one to come, too."""
+    if iteration == run.iteration:
+        return dict(run.trainer_state)
+    found = Iteration.objects.filter(run=run, number=iteration).first()
+    if found is None:
+        raise LaunchError([("/iteration", f"“{run.name}” has no iteration {iteration + 1} to begin from.")])
+    return dict(found.state)
+
+
+def _optimizer_state_at(run: Run, iteration: int) -> dict[str, object]:
+    """As the last step before the iteration left it."""
+    before = Step.objects.filter(run=run, iteration__lt=iteration).order_by("-iteration", "-revision").first()
+    if before is not None:
+        return dict(before.optimizer_state)
+    return dict(run.optimizer_state) if run.forked_at == iteration else {}
+
+
+def _candidates_share(run: Run, fork: Run) -> None:
+    """The candidates that the state may name, under their keys, made of the parent's versions."""
+    known = Q(iteration__lt=fork.iteration) | Q(key="initial")
+    for candidate in Candidate.objects.filter(known, run=run).prefetch_related("versions"):
+        shared = Candidate.objects.create(
+            run=fork,
+            key=candidate.key,
+            iteration=candidate.iteration,
+            optimizer_state=candidate.optimizer_state,
+        )
+        shared.versions.set(candidate.versions.all())

@@ -1,0 +1,74 @@
+"""What arguments are called where people read them: on the launch form, and in the schemas that REST gives."""
+
+from __future__ import annotations
+
+# By the argument's name, which means the same wherever it occurs: (label, hint).
+LABELS: dict[str, tuple[str, str]] = {
+    # losses
+    "criteria": ("What is judged", "One question, as judges read it."),
+    "rubric": ("Levels", "Two or more with distinct scores; the lowest counts 0, the highest 1."),
+    "require_feedback": (
+        "Judges must say what would be better",
+        "Always, never, or for a score and those below it.",
+    ),
+    "require_reason": ("Judges must say why", ""),
+    "n": ("Outputs a ranking", "How many are ranked together; nothing for as many as there are."),
+    "allow_ties": ("Outputs may share a rank", ""),
+    "prompt_template": ("What people are asked", "May hold {output}, {target} and {context}."),
+    "show_context": ("People see what the output was made from", ""),
+    "alias": ("Model", "The endpoint that is asked; “default” where there is none of that name."),
+    "verifier": ("Check", "A name, or an object with the name and the check's own arguments."),
+    "success_feedback": ("Said of an output that passes", ""),
+    "losses": (
+        "Judges",
+        'Pairs of a loss and its weight, such as [[{"name": "LLMFeedbackLoss", "args": {}}, 1], ...].',
+    ),
+    "aggregator": (
+        "Model that sums up",
+        "The endpoint that makes one list of all remarks; nothing for none.",
+    ),
+    # optimizers
+    "conservatism": ("Conservatism", "0 rewrites freely, 1 changes as little as it can."),
+    "max_retries": ("Retries of an update", "How often a reply that cannot be used is asked for again."),
+    "reasoning_model": ("Model that reasons in backward", "For programs whose steps ask for it."),
+    "constraints": (
+        "Constraints of every prompt",
+        "A text that a model checks, or an object such as {kind: max_length, characters: 900}.",
+    ),
+    "max_tokens": ("Longest reply, tokens", ""),
+    "messages": ("Messages to the model", "In place of the shipped ones; objects with role and content."),
+    "inputs": ("Slots of the messages", "What their further {names} are filled with."),
+    "momentum": ("Momentum", "How many past values of a prompt the model is shown."),
+    "temperature": ("Temperature", ""),
+    # trainers, whose plans have hints of their own
+    "num_epochs": ("Passes over the data", "Nothing: the iterations decide."),
+    "batch_size": ("Outputs a batch", ""),
+    "num_samples": (
+        "Samples an example",
+        "Two or more: preference and ranking compare them with each other.",
+    ),
+    "eval_frequency": ("Steps between tests", "0: the held-out split is not scored."),
+    "num_eval_samples": ("Samples a test example", ""),
+    "min_score": ("Score of an example that fails", "Nothing: such an example is left out."),
+    "ensure_improvement": (
+        "Keep a step only if the batch scores higher with it",
+        "Runs and judges the batch twice.",
+    ),
+    "improvement_threshold": ("By how much higher", ""),
+    "num_proposals": ("Proposals a step", ""),
+    "max_metric_calls": ("Outputs judged in all", ""),
+    "merge_frequency": ("Steps between merges", ""),
+    "perfect_score": ("Score that cannot be better", ""),
+    # checks in code
+    "expected": ("Expected", "Nothing: the example's target."),
+    "pattern": ("Pattern", "A regular expression of Python."),
+    "schema": ("JSON schema", ""),
+    "path": ("JSON path", ""),
+    "text": ("Text", "Nothing: the example's target."),
+    "full": ("The whole output must match", ""),
+}
+
+
+def label_of(name: str) -> tuple[str, str]:
+    """Label and hint; of an argument that is not known here, as a plug-in's is, its name in words."""
+    return LABELS.get(name, (name.replace("_", " ").capitalize(), ""))

@@ -1,0 +1,158 @@
+"""What one iteration put out: each example's output, its score, and who said what of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from optimization.models import (
+    Answer,
+    Example,
+    FeedbackRequest,
+    Membership,
+    RequestState,
+    Run,
+    WorkItem,
+)
+from optimization.runs.results import outcomes_of, samples_of
+from optimization.runs.said import said_of
+from optimization.trainers.effects import Outcome
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What one judge said of one output. `score` is as the judge gave it, `label` the verdict in a word or two."""
+
+    judge: str
+    is_rehearsal: bool
+    score: float | None
+    label: str
+    improvements: tuple[str, ...]
+    justification: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ExampleOutcome:
+    """One example of a batch. `score` is within 0..1; `waits_for` says whose answer is still missing."""
+
+    item: int
+    example: int
+    sample: int
+    inputs: dict[str, Any]
+    target: Any
+    output: Any
+    score: float | None
+    error: str
+    remarks: tuple[Remark, ...]
+    waits_for: str
+
+    @property
+    def name(self) -> int:
+        return self.example + 1
+
+
+def iteration_outputs(run: Run, number: int) -> list[ExampleOutcome]:
+    """The examples of the iteration's forward pass, in the batch's order."""
+    items = list(
+        WorkItem.objects.filter(run=run, effect__iteration=number, kind="forward").order_by("effect", "index")
+    )
+    examples = _examples(run, items)
+    questions = _questions(run, number)
+    return [outcome for item in items for outcome in _outcomes(item, examples, questions.get(item.pk, []))]
+
+
+def _examples(run: Run, items: list[WorkItem]) -> dict[tuple[str, int], Example]:
+    positions = {item.payload["example"] for item in items}
+    found = Example.objects.filter(version=run.dataset_version_id, position__in=positions)
+    return {(example.split, example.position): example for example in found}
+
+
+def _questions(run: Run, number: int) -> dict[int, list[_Asked]]:
+    """The questions asked of each item with what was answered."""
+    requests = list(FeedbackRequest.objects.filter(run=run, iteration=number).order_by("pk"))
+    colleagues = set(
+        Membership.objects.filter(workspace=run.workspace_id, is_rehearsal=True).values_list(
+            "user_id", flat=True
+        )
+    )
+    given: QuerySet[Answer] = Answer.objects.filter(request__in=[request.pk for request in requests])
+    answers: dict[int, list[Answer]] = defaultdict(list)
+    for answer in given.select_related("user").order_by("pk"):
+        answers[answer.request_id].append(answer)
+    by_item: dict[int, list[_Asked]] = defaultdict(list)
+    for request in requests:
+        by_item[request.item_id].append(_Asked(request, answers[request.pk], colleagues))
+    return by_item
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question with its answers; `colleagues` are the users that are programs."""
+
+    request: FeedbackRequest
+    answers: list[Answer]
+    colleagues: set[int]
+
+    def remarks(self, sample: int) -> list[Remark]:
+        """What was said of one of the outputs that the question is about."""
+        return [self._remark(answer, sample) for answer in self.answers]
+
+    def output(self, sample: int) -> Any:
+        question = self.request.question
+        return question["outputs"][sample] if self.compares else question.get("output")
+
+    @property
+    def compares(self) -> bool:
+        return "outputs" in self.request.question
+
+    def _remark(self, answer: Answer, sample: int) -> Remark:
+        said = said_of(sample, self.request.question, answer.body)
+        return Remark(
+            judge=answer.user.get_full_name() or answer.user.get_username(),
+            is_rehearsal=answer.user_id in self.colleagues,
+            score=said.score,
+            label=said.label,
+            improvements=said.improvements,
+            justification=said.justification,
+            seconds=answer.seconds,
+        )
+
+
+def _outcomes(
+    item: WorkItem, examples: dict[tuple[str, int], Example], asked: list[_Asked]
+) -> Iterator[ExampleOutcome]:
+    """One for each sample that the item runs."""
+    example = examples.get((item.payload["split"], item.payload["example"]))
+    done = {outcome.sample: outcome for outcome in outcomes_of(item)}
+    waits_for = (one.request.audience for one in asked if one.request.state == RequestState.OPEN)
+    audience = next(waits_for, "")
+    samples = samples_of(item)
+    asked = sorted(asked, key=lambda one: not one.compares)
+    for place, sample in enumerate(samples):
+        outcome = done.get(sample)
+        output = outcome.output if outcome else next((one.output(place) for one in asked), None)
+        about = (one for one in asked if len(samples) == 1 or one.output(place) == output)
+        remarks = [remark for one in about for remark in one.remarks(place)]
+        yield ExampleOutcome(
+            item=item.pk,
+            example=item.payload["example"],
+            sample=sample,
+            inputs=example.inputs if example else {},
+            target=example.target if example else None,
+            output=output,
+            score=outcome.score if outcome else None,
+            error=(outcome.error if outcome else None) or "",
+            remarks=tuple(remarks or (_by_model(outcome) if outcome and not asked else ())),
+            waits_for=audience,
+        )
+
+
+def _by_model(outcome: Outcome) -> list[Remark]:
+    """What a model judge or a verifier left in the outcome."""
+    said = tuple(text for payload in outcome.feedback for text in payload)
+    return [Remark("model judge", False, None, "", said, "", 0.0)] if said else []

@@ -1,0 +1,59 @@
+"""What people said of an output, whatever kind of question they answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optimization.losses.module import lines
+from optimization.losses.preference import comments
+from optimization.losses.questions import (
+    ANSWER,
+    FeedbackAnswer,
+    PreferenceAnswer,
+    RankingAnswer,
+    RubricAnswer,
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """`score` is as the judge gave it, `label` the verdict in a word or two."""
+
+    score: float | None = None
+    label: str = ""
+    improvements: tuple[str, ...] = ()
+    justification: str = ""
+
+
+def said_of(sample: int, question: Mapping[str, Any], body: Mapping[str, Any]) -> Said:
+    """What the answer `body` says of one of the outputs that the question is about."""
+    match ANSWER.validate_python(body):
+        case RubricAnswer(score=score, improvements=improvements, justification=justification):
+            labels = {level["score"]: level["label"] for level in question.get("levels", ())}
+            return Said(score, labels.get(score, ""), tuple(improvements), justification)
+        case FeedbackAnswer(improvements=improvements):
+            return Said(improvements=tuple(improvements))
+        case PreferenceAnswer() as answer:
+            return Said(label=_verdict(answer, sample), improvements=tuple(comments(answer)[sample]))
+        case RankingAnswer(ranks=ranks, notes=notes):
+            noted = lines(notes[sample]) if sample < len(notes) else []
+            return Said(label=f"rank {ranks[sample]} of {len(ranks)}", improvements=tuple(noted))
+
+
+def remarks_in(body: Mapping[str, Any]) -> list[str]:
+    """Every remark of an answer, of whichever output."""
+    match ANSWER.validate_python(body):
+        case RubricAnswer(improvements=improvements) | FeedbackAnswer(improvements=improvements):
+            return list(improvements)
+        case PreferenceAnswer(reason=reason, strengths=strengths, weaknesses=weaknesses):
+            return lines(reason, strengths, weaknesses)
+        case RankingAnswer(notes=notes):
+            return lines(*notes)
+
+
+def _verdict(answer: PreferenceAnswer, sample: int) -> str:
+    if answer.choice in ("A", "B"):
+        return "preferred" if answer.choice == "AB"[sample] else "the other is preferred"
+    return {"tie": "as good as the other", "both_bad": "both are bad"}.get(answer.choice, "not judged")

@@ -1,0 +1,97 @@
+"""What operators do with runs. Each service is one transaction and says in words why it cannot be done."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models.functions import Now
+
+from optimization.feedback.services import requests_withdraw
+from optimization.models import Run, RunState, WorkItem, WorkState
+from optimization.runs.checks import LaunchError
+from optimization.runs.events import event_emit
+from optimization.runs.fork import run_fork
+from optimization.runs.launch import run_launch
+from optimization.runs.signals import run_due
+from optimization.runs.states import Conflict, run_move
+
+__all__ = [
+    "Conflict",
+    "LaunchError",
+    "run_cancel",
+    "run_fork",
+    "run_launch",
+    "run_pause",
+    "run_resume",
+    "run_retry",
+    "run_set_budget",
+]
+
+
+def _label(user: User) -> str:
+    return user.first_name or user.get_username()
+
+
+def run_pause(*, run: Run, user: User) -> Run:
+    """No new work is taken; calls in flight end and are stored; questions stay open and answers are kept."""
+    return _move(
+        run, RunState.PAUSED, f"Paused by {_label(user)}. Answers are kept; Resume goes on where it stands."
+    )
+
+
+def run_resume(*, run: Run, user: User) -> Run:
+    if run.state != RunState.PAUSED:
+        raise Conflict(
+            f"“{run.name}” is {run.get_state_display().lower()}: only a paused run can be resumed."
+        )
+    return _move(run, RunState.RUNNING, f"Resumed by {_label(user)}.")
+
+
+def run_retry(*, run: Run, user: User) -> Run:
+    """Try again what has failed, with the counts of errors cleared; everything stored is used again."""
+    if run.state != RunState.NEEDS_ATTENTION:
+        raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: there is nothing to retry.")
+    with transaction.atomic():
+        WorkItem.objects.filter(
+            run=run, effect__iteration=run.iteration, effect__done_at=None, state=WorkState.FAILED
+        ).update(state=WorkState.DUE, done_at=None)
+        WorkItem.objects.filter(run=run, state=WorkState.DUE).update(
+            errors=0, losses=0, lone_losses=0, due_at=Now()
+        )
+        return _move(run, RunState.RUNNING, f"Tried again by {_label(user)}.")
+
+
+def run_set_budget(*, run: Run, user: User, budget: Decimal | None) -> Run:
+    """Another budget in US dollars, or none; in force for the next call."""
+    if budget is not None and budget <= 0:
+        raise Conflict("A budget is more than 0 dollars. Leave it empty for none.")
+    changed = Run.objects.filter(
+        pk=run.pk, state__in=[RunState.RUNNING, RunState.PAUSED, RunState.NEEDS_ATTENTION]
+    )
+    if not changed.update(budget=budget):
+        raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: it spends nothing any more.")
+    run.refresh_from_db()
+    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": _label(user)})
+    return run
+
+
+def run_cancel(*, run: Run, user: User) -> Run:
+    """For good: open questions are withdrawn; answers still under way are stored, thanked for and not used."""
+    with transaction.atomic():
+        moved = _move(run, RunState.CANCELLED, f"Cancelled by {_label(user)}.")
+        requests_withdraw(run=run)
+        return moved
+
+
+def _move(run: Run, state: RunState, reason: str) -> Run:
+    with transaction.atomic():
+        if not run_move(run, state, reason):
+            run.refresh_from_db()
+            raise Conflict(
+                f"“{run.name}” is {run.get_state_display().lower()} and cannot become {RunState(state).label.lower()}."
+            )
+        transaction.on_commit(partial(run_due.send, sender=Run, run_id=run.pk))
+    return run

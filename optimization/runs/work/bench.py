@@ -1,0 +1,83 @@
+"""The bench that one task works at: what the items of a run share while they are carried out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from django.db import connections
+
+from optimization.core import TrainingStep
+from optimization.llm.messages import Resources
+from optimization.models import Candidate, Run
+from optimization.runs.assembly import judge_of, loss_made, program_at
+from optimization.runs.config import RunConfig
+from optimization.runs.engine.leases import take
+from optimization.runs.work.calls import JournaledResources
+from optimization.runs.work.sheet import Sheet, sheets_read
+from optimization.runs.work.writer import Operation, Writer
+
+T = TypeVar("T")
+
+
+class Bench:
+    """Reads go through one thread of `reader`, writes through `writer`; modules are made once a candidate."""
+
+    def __init__(self, run: Run, resources: Resources, writer: Writer, reader: ThreadPoolExecutor) -> None:
+        self.run = run
+        self.config = RunConfig.model_validate(run.config)
+        self.current_candidate: str = run.trainer_state["candidate"]
+        self.resources = JournaledResources(resources, writer)
+        self._writer = writer
+        self._reader = reader
+        self._steps: dict[tuple[str, str], asyncio.Task[TrainingStep]] = {}
+
+    @classmethod
+    async def open(
+        cls, run_id: int, resources: Callable[[Run], Resources], writer: Writer, reader: ThreadPoolExecutor
+    ) -> Bench:
+        """The bench of a run, with the endpoints as they are configured now."""
+
+        def read() -> tuple[Run, Resources]:
+            run = Run.objects.select_related("program_version", "dataset_version").get(pk=run_id)
+            return run, resources(run)
+
+        return cls(*await asyncio.get_running_loop().run_in_executor(reader, read), writer, reader)
+
+    async def read(self, query: Callable[[], T]) -> T:
+        """Run a query in the reading thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, query)
+
+    def write(self, operation: Operation) -> Awaitable[object]:
+        return self._writer.write(operation)
+
+    async def take(self, kinds: Iterable[str], limit: int, *, alone: bool) -> list[Sheet]:
+        """Due items of the run, leased and laid out; `alone` says that nothing else is in the air."""
+        return await self.read(partial(self._take, kinds, limit, alone))
+
+    def _take(self, kinds: Iterable[str], limit: int, alone: bool) -> list[Sheet]:
+        items = take(kinds=kinds, run_id=self.run.pk, limit=limit, alone=alone)
+        return sheets_read(items) if items else []
+
+    async def step(self, candidate: str, guide: str) -> TrainingStep:
+        """The candidate's program followed by its judge, bound and shared by all items that ask for it."""
+        key = (candidate, guide)
+        if key not in self._steps:
+            self._steps[key] = asyncio.create_task(self._make_step(candidate, guide))
+        return await asyncio.shield(self._steps[key])
+
+    async def own_step(self, candidate: str) -> TrainingStep:
+        """A training step of the caller's own, whose parameters it may fill with feedback."""
+        return await self._make_step(candidate, "train")
+
+    async def _make_step(self, candidate: str, guide: str) -> TrainingStep:
+        choice = self.config.loss if guide == "train" else judge_of(self.config)
+        program = await self.read(lambda: program_at(Candidate.objects.get(run=self.run, key=candidate)))
+        return TrainingStep(program, loss_made(choice)).train().bind(self.resources)
+
+    async def close(self) -> None:
+        """Give the reading thread's connection back."""
+        await self.read(connections.close_all)

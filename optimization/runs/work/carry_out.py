@@ -1,0 +1,76 @@
+"""Carrying out one work item, and letting go of it whatever happens.
+
+What an item raises decides what becomes of it: an unanswered question parks it; an endpoint that fails is tried again
+and then stops the run in words, with the item kept; any other error costs, past its cap, this example alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from optimization.llm import EndpointError
+from optimization.llm.scope import Suspended
+from optimization.runs.engine.replay import JournalMismatch
+from optimization.runs.work.backward import backward
+from optimization.runs.work.bench import Bench
+from optimization.runs.work.examples import evaluate, forward
+from optimization.runs.work.proposals import propose
+from optimization.runs.work.settling import Attention, GiveUp, Park, Return
+from optimization.runs.work.sheet import Sheet, at_work
+from optimization.runs.work.writer import Operation
+
+ERRORS_ALLOWED = 3
+LONGEST_DELAY = 60.0
+
+
+async def carry_out(sheet: Sheet, bench: Bench) -> None:
+    """Do the item's work and store what came of it. Raises nothing but a cancellation, which stores nothing."""
+    try:
+        with at_work(sheet):
+            done: Operation = await WORK[sheet.item.kind](sheet, bench)
+    except Suspended:
+        people = bench.config.people
+        done = Park(sheet.item, dict(sheet.asked), sheet.item.payload["audience"], people.wanted)
+    except EndpointError as error:
+        done = _after_endpoint(sheet, error)
+    except JournalMismatch as mismatch:
+        done = Attention(sheet.item, str(mismatch))
+    except Exception as error:
+        done = _after_error(sheet, error, bench)
+    await bench.write(done)
+
+
+WORK: dict[str, Callable[[Sheet, Bench], Awaitable[Operation]]] = {
+    "forward": forward,
+    "evaluate": evaluate,
+    "backward": backward,
+    "propose": propose,
+}
+
+
+def _after_endpoint(sheet: Sheet, error: EndpointError) -> Operation:
+    if error.permanent or sheet.item.errors + 1 >= ERRORS_ALLOWED:
+        return Attention(sheet.item, f"{error} Then press Retry: everything stored so far is kept.")
+    return Return(sheet.item, delay=_delay(sheet), error=str(error), counts=True)
+
+
+def _after_error(sheet: Sheet, error: Exception, bench: Bench) -> Operation:
+    what = f"{type(error).__name__}: {error}"
+    if sheet.item.errors + 1 < ERRORS_ALLOWED:
+        return Return(sheet.item, delay=_delay(sheet), error=what, counts=True)
+    if sheet.example is not None and bench.config.on_error == "continue":
+        return GiveUp(sheet.item, what)
+    return Attention(
+        sheet.item, f"{_place(sheet)} failed {ERRORS_ALLOWED} times: {what}. Mend it and press Retry."
+    )
+
+
+def _delay(sheet: Sheet) -> float:
+    return min(2.0**sheet.item.errors, LONGEST_DELAY)
+
+
+def _place(sheet: Sheet) -> str:
+    payload = sheet.item.payload
+    if sheet.example is not None:
+        return f"Example {payload['example'] + 1} of the split {payload['split']}"
+    return {"backward": "Carrying feedback back", "propose": "The optimizer's step"}[sheet.item.kind]

@@ -1,0 +1,126 @@
+"""What a worker writes when it lets go of an item, as operations for the writing thread; each under the item's fence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from django.db.models.functions import Now
+
+from optimization.feedback.services import request_open
+from optimization.losses.questions import Question
+from optimization.models import FeedbackRequest, RequestState, Run, RunState, Tape, WorkItem, WorkState
+from optimization.runs.engine.faults import fault
+from optimization.runs.engine.leases import fail, give_back, mine, settle
+from optimization.runs.states import run_move
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The item is done: its result, and the tapes that it made."""
+
+    item: WorkItem
+    result: Any
+    tapes: Sequence[Tape] = ()
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[bool]:
+        fault("before_commit")
+        kept = [settle(operation.item, operation.result) for operation in batch]
+        mine_alone = (operation for operation, was_mine in zip(batch, kept, strict=True) if was_mine)
+        Tape.objects.bulk_create(tape for operation in mine_alone for tape in operation.tapes)
+        return kept
+
+
+@dataclass(frozen=True)
+class Park:
+    """The item waits for people: its questions are put in the queue, unless its run was cancelled meanwhile."""
+
+    item: WorkItem
+    asked: dict[str, Question] = field(default_factory=dict)
+    audience: str = "people"
+    wanted: int = 1
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[bool]:
+        return [operation._park() for operation in batch]
+
+    def _park(self) -> bool:
+        """The run is locked first, as a cancellation does, and requests before the item, as an answer does, so that
+        none misses the other."""
+        run = Run.objects.select_for_update().only("state").get(pk=self.item.run_id)
+        known = FeedbackRequest.objects.select_for_update().filter(item=self.item, key__in=self.asked)
+        answered = any(request.state == RequestState.ANSWERED for request in known)
+        state = WorkState.DUE if answered else WorkState.WAITING
+        if not WorkItem.objects.filter(mine(self.item)).update(state=state, lease_until=None, due_at=Now()):
+            return False
+        if run.state == RunState.CANCELLED:
+            return True
+        for key, question in self.asked.items():
+            request_open(
+                item=self.item, key=key, question=question, audience=self.audience, wanted=self.wanted
+            )
+        return True
+
+
+@dataclass(frozen=True)
+class Return:
+    """The item goes back to be tried again after `delay` seconds."""
+
+    item: WorkItem
+    delay: float = 0.0
+    error: str = ""
+    counts: bool = False
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[bool]:
+        return [
+            give_back(operation.item, delay=operation.delay, error=operation.error, counts=operation.counts)
+            for operation in batch
+        ]
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """The item has raised too often: its example counts as an error."""
+
+    item: WorkItem
+    error: str
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[bool]:
+        return [fail(operation.item, operation.error) for operation in batch]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The item cannot go on as things are: it is kept, and the run stops in words."""
+
+    item: WorkItem
+    reason: str
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[bool]:
+        return [operation._stop() for operation in batch]
+
+    def _stop(self) -> bool:
+        if not give_back(self.item, error=self.reason, counts=True):
+            return False
+        run_move(self.item.run, RunState.NEEDS_ATTENTION, self.reason)
+        return True
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Nothing of the run can be worked at as things are: it stops in words."""
+
+    run_id: int
+    reason: str
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[bool]:
+        return [
+            run_move(Run.objects.get(pk=operation.run_id), RunState.NEEDS_ATTENTION, operation.reason)
+            for operation in batch
+        ]

@@ -1,0 +1,111 @@
+"""Writing from asyncio: one thread a process, which stores what has gathered in one transaction.
+
+An operation is durable when `await writer.write(operation)` returns. Operations of one kind are applied together
+(`Operation.apply`), so that hundreds of calls a second cost a few transactions. Where a batch fails, each of its
+operations is tried alone, so that one bad row fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol, Self
+
+from django.db import close_old_connections, connections, transaction
+
+from optimization.runs.engine.faults import fault
+
+GATHER_SECONDS = 0.1
+
+
+class Operation(Protocol):
+    """Something to store. `apply` runs inside a transaction and gives one result an operation."""
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[Any]: ...
+
+
+_Entry = tuple[Any, "Future[Any]"]
+
+
+class Writer:
+    """The process's writing thread. It starts with the first write and ends with `close`."""
+
+    def __init__(self, gather_seconds: float = GATHER_SECONDS) -> None:
+        self._gather_seconds = gather_seconds
+        self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def write(self, operation: Operation) -> Any:
+        """Store the operation; returns its result once it is committed."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+            self._thread.start()
+        stored: Future[Any] = Future()
+        self._waiting.put((operation, stored))
+        return await asyncio.wrap_future(stored)
+
+    def close(self) -> None:
+        """Store what is waiting and end the thread."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        try:
+            while (first := self._waiting.get()) is not None:
+                batch, more = self._gather(first)
+                for _, stored in batch:
+                    # From here on it cannot be cancelled; what was is stored all the same: it may have been paid for.
+                    stored.set_running_or_notify_cancel()
+                close_old_connections()
+                self._store(batch)
+                if not more:
+                    return
+        finally:
+            connections.close_all()
+
+    def _gather(self, first: _Entry) -> tuple[list[_Entry], bool]:
+        """What arrives within the gathering time; False once the writer is closed."""
+        batch = [first]
+        until = time.monotonic() + self._gather_seconds
+        while (left := until - time.monotonic()) > 0:
+            try:
+                entry = self._waiting.get(timeout=left)
+            except queue.Empty:
+                break
+            if entry is None:
+                return batch, False
+            batch.append(entry)
+        return batch, True
+
+    def _store(self, batch: list[_Entry]) -> None:
+        by_kind: dict[type[Any], list[_Entry]] = defaultdict(list)
+        for entry in batch:
+            by_kind[type(entry[0])].append(entry)
+        try:
+            with transaction.atomic():
+                results = [
+                    (stored, result)
+                    for kind, entries in by_kind.items()
+                    for (_, stored), result in zip(
+                        entries, kind.apply([operation for operation, _ in entries]), strict=True
+                    )
+                ]
+        except Exception as error:
+            if len(batch) > 1:
+                for entry in batch:
+                    self._store([entry])
+            elif batch[0][1].running():
+                batch[0][1].set_exception(error)
+            return
+        fault("after_commit")
+        for stored, result in results:
+            if stored.running():
+                stored.set_result(result)
