@@ -1,0 +1,82 @@
+"""Driving a run's work in one process: many items in the air at once, each under its lease."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+
+from optimization.catalog.errors import EndpointRefused
+from optimization.models import WorkItem
+from optimization.runs.engine.leases import is_suspect, renew
+from optimization.runs.work.bench import Bench
+from optimization.runs.work.carry_out import carry_out
+from optimization.runs.work.settling import Stop
+from workers.process import Process
+
+log = structlog.get_logger()
+IN_FLIGHT = 256
+HAND_OVER_SECONDS = 10.0
+
+Active = dict["asyncio.Task[None]", WorkItem]
+
+
+async def drive(run_id: int, kinds: Sequence[str], process: Process) -> None:
+    """Take the run's due items of these kinds and carry them out, for about ten seconds; then finish what is held."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader") as reader:
+        try:
+            bench = await Bench.open(run_id, process.endpoints.manager, process.writer, reader)
+        except EndpointRefused as refused:
+            await process.writer.write(Stop(run_id, f"{refused} Then press Retry."))
+            return
+        try:
+            await _carry_on(bench, kinds)
+        finally:
+            await bench.close()
+            await process.endpoints.tidy()
+
+
+async def _carry_on(bench: Bench, kinds: Sequence[str]) -> None:
+    until = time.monotonic() + HAND_OVER_SECONDS
+    active: Active = {}
+    heartbeat = asyncio.create_task(_heartbeat(active, bench))
+    more = True
+    try:
+        while more or active:
+            more = more and time.monotonic() < until
+            if more and len(active) <= IN_FLIGHT // 2 and not any(map(is_suspect, active.values())):
+                sheets = await bench.take(kinds, IN_FLIGHT - len(active), alone=not active)
+                active.update({asyncio.create_task(carry_out(sheet, bench)): sheet.item for sheet in sheets})
+                more = bool(sheets)
+            if active:
+                done, _ = await asyncio.wait(active, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    item = active.pop(task)
+                    if not task.cancelled() and (error := task.exception()):
+                        # What became of it could not be stored: its lease expires, and it is done again.
+                        log.warning("item_not_stored", item=item.pk, run=item.run_id, error=str(error))
+    finally:
+        heartbeat.cancel()
+        for task in active:
+            task.cancel()
+        await asyncio.gather(heartbeat, *active, return_exceptions=True)
+
+
+async def _heartbeat(active: Active, bench: Bench) -> None:
+    """Prolong the leases of what is in the air; drop what was lost and what a cancelled run no longer wants."""
+    while True:
+        await asyncio.sleep(settings.HEARTBEAT_SECONDS)
+        try:
+            beat = await bench.read(partial(renew, list(active.values())))
+        except DatabaseError as error:
+            log.warning("heartbeat_missed", run=bench.run.pk, error=str(error))
+            continue
+        for task, item in list(active.items()):
+            if item.pk in beat.lost or item.pk in beat.stopped:
+                task.cancel()

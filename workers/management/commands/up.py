@@ -1,0 +1,100 @@
+"""`manage.py up`: start all of Handgrad on this machine, and stop it on Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+
+from optimization.accounts.bootstrap import SignIn, bootstrap_workspace
+from workers.supervisor import processes
+from workers.supervisor.broker import NoBroker, resolve_broker
+from workers.supervisor.lock import AlreadyRunning, data_folder_lock
+from workers.supervisor.ports import PortTaken, kept_port, web_listener
+from workers.supervisor.readiness import wait_until_answers
+from workers.supervisor.stack import Plan, Stack
+from workers.supervisor.welcome import welcome
+
+USUAL_PORT = 8000
+USUAL_REHEARSAL_PORT = 8010
+LOCAL = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    requires_system_checks = []
+    help = "Start Handgrad on this machine: web, workers, sweeper, Redis where there is none. Ctrl-C stops it all."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=LOCAL, help=f"the address to listen on (default {LOCAL})")
+        parser.add_argument(
+            "--port", type=int, help=f"0: any (default {USUAL_PORT}, or the next that is free)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with data_folder_lock(settings.DATA_DIR) as note_address:
+                listener = web_listener(options["host"], options["port"], USUAL_PORT)
+                port = listener.getsockname()[1]
+                plan = make_plan(options["host"], listener)
+                sign_ins = self._prepare_database()
+                address = plan.environment["HANDGRAD_URL"]
+
+                def announce() -> None:
+                    note_address(address)
+                    self.stdout.write(welcome(address, sign_ins, str(settings.DATA_DIR)))
+                    self.stdout.flush()
+
+                reachable = LOCAL if options["host"] in {"0.0.0.0", "::"} else options["host"]
+                asyncio.run(Stack(plan, lambda: wait_until_answers(reachable, port), announce).run())
+        except (AlreadyRunning, NoBroker, PortTaken) as error:
+            raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            raise CommandError("Stopped before anything was started.") from None
+
+    def _prepare_database(self) -> list[SignIn]:
+        self.stdout.write("Bringing the database up to date…")
+        call_command("migrate", verbosity=0, interactive=False)
+        sign_ins = bootstrap_workspace()
+        connections.close_all()
+        return sign_ins
+
+
+def make_plan(host: str, listener: socket.socket) -> Plan:
+    """Everything that runs on one machine, and what each process is told of the others."""
+    broker = resolve_broker(settings.DATA_DIR / "redis", os.environ)
+    rehearsal_port = kept_port(settings.DATA_DIR / "rehearsal.port", LOCAL, USUAL_REHEARSAL_PORT)
+    # The endpoint that `bootstrap_workspace` makes in this very process has to have the address, too.
+    settings.REHEARSAL_URL = os.environ.get("HANDGRAD_REHEARSAL_URL", f"http://{LOCAL}:{rehearsal_port}/v1")
+    shown_host = LOCAL if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host
+    installs = settings.POLICIES == "install"
+    return Plan(
+        broker=broker,
+        web=processes.WEB,
+        listener=listener,
+        others=(
+            *(processes.CONTROL, processes.LLM, processes.SWEEPER, processes.BEAT),
+            *((processes.REHEARSAL_ENDPOINT, processes.REHEARSAL_COLLEAGUES) if settings.REHEARSAL else ()),
+        ),
+        installer=processes.INSTALL_POLICIES if installs else None,
+        after_installation=(processes.GPU,) if installs else (),
+        values={
+            "listen": ("--fd", str(listener.fileno())),
+            "rehearsal_port": rehearsal_port,
+            "llm_workers": settings.LLM_WORKERS,
+            "data": str(settings.DATA_DIR),
+        },
+        environment=os.environ
+        | {
+            "PYTHONUNBUFFERED": "1",
+            "REDIS_URL": broker.url,
+            "HANDGRAD_URL": f"http://{shown_host}:{listener.getsockname()[1]}",
+            "HANDGRAD_REHEARSAL_URL": settings.REHEARSAL_URL,
+            "HANDGRAD_DATA": str(settings.DATA_DIR),
+        },
+    )

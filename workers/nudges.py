@@ -1,0 +1,75 @@
+"""Messages that only hurry: the sweeper finds whatever one of them fails to bring about.
+
+A nudge expires, so that a dead queue does not fill; an absent broker costs the sender nothing but a log line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from celery import Task
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count
+from django.db.models.functions import Now
+from django.dispatch import receiver
+
+from optimization.feedback.signals import item_due
+from optimization.models import RunState, WorkItem, WorkState
+from optimization.runs.engine.faults import fault
+from optimization.runs.signals import run_due
+
+log = structlog.get_logger()
+EXPIRES_SECONDS = 60
+ITEMS_PER_SHARD = 32
+
+
+def nudge_run(run_id: int) -> None:
+    """Ask for `advance` of a run."""
+    from workers.tasks import advance
+
+    _send(advance, run_id)
+
+
+def nudge_work(run_id: int) -> None:
+    """Ask for workers for the run's due items, in as many shards as there is work and workers for."""
+    from workers.tasks import TASK_OF_KIND
+
+    due = (
+        WorkItem.objects.filter(
+            run_id=run_id, state=WorkState.DUE, due_at__lte=Now(), run__state=RunState.RUNNING
+        )
+        .values_list("kind")
+        .annotate(count=Count("pk"))
+    )
+    for kind, count in due:
+        for _ in range(min(settings.LLM_WORKERS, math.ceil(count / ITEMS_PER_SHARD))):
+            _send(TASK_OF_KIND[kind], run_id)
+
+
+def _send(task: Task[[int], None], run_id: int) -> None:
+    fault("before_nudge")
+    try:
+        task.apply_async((run_id,), expires=EXPIRES_SECONDS, retry=False)
+    except Exception as error:
+        log.warning("nudge_lost", task=task.name, run=run_id, error=str(error))
+    fault("after_nudge")
+
+
+def _after_commit(nudge: Callable[[int], None], run_id: int) -> None:
+    transaction.on_commit(partial(nudge, run_id))
+
+
+@receiver(run_due)
+def _run_due(sender: Any, run_id: int, **_: Any) -> None:
+    _after_commit(nudge_run, run_id)
+
+
+@receiver(item_due)
+def _item_due(sender: Any, run_id: int, **_: Any) -> None:
+    _after_commit(nudge_work, run_id)
+    _after_commit(nudge_run, run_id)

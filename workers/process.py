@@ -1,0 +1,47 @@
+"""What each worker process makes once: an event loop, a writing thread and clients that outlive the task."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from celery.signals import worker_process_shutdown
+
+from optimization.runs.work.endpoints import EndpointPool
+from optimization.runs.work.writer import Writer
+
+
+@dataclass
+class Process:
+    """One a PID: a forked child makes its own and never touches its parent's."""
+
+    pid: int = field(default_factory=os.getpid)
+    runner: asyncio.Runner = field(default_factory=asyncio.Runner)
+    writer: Writer = field(default_factory=Writer)
+    endpoints: EndpointPool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.endpoints = EndpointPool(self.writer)
+
+    def close(self) -> None:
+        self.runner.run(self.endpoints.close())
+        self.runner.close()
+        self.writer.close()
+
+
+_process: Process | None = None
+
+
+def current_process() -> Process:
+    global _process
+    if _process is None or _process.pid != os.getpid():
+        _process = Process()
+    return _process
+
+
+@worker_process_shutdown.connect
+def _close(**_: Any) -> None:
+    if _process is not None and _process.pid == os.getpid():
+        _process.close()

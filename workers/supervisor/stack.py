@@ -1,0 +1,146 @@
+"""The order in which the stack starts and stops.
+
+Start: Redis, then the web process alone, so that the address answers as soon as it can; then everything else; last,
+at low priority, what policies need, and the worker that needs it. Stop: stage by stage, what makes work first and
+Redis last. A second Ctrl-C kills.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from workers.supervisor.broker import Broker, wait_until_redis_answers
+from workers.supervisor.child import Child
+from workers.supervisor.guardian import Guardian
+from workers.supervisor.log import StackLog
+from workers.supervisor.processes import Process, Stage
+
+# How long the rest of the stack waits for the address to answer.
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a supervisor starts. `web` inherits `listener`; `installer` runs once, and `after_installation` follows
+    where it ended well."""
+
+    broker: Broker
+    web: Process
+    listener: socket.socket
+    others: tuple[Process, ...]
+    installer: Process | None
+    after_installation: tuple[Process, ...]
+    values: Mapping[str, str | int | tuple[str, ...]]
+    environment: Mapping[str, str]
+
+    @property
+    def processes(self) -> list[Process]:
+        optional = (self.broker.process, self.web, *self.others, self.installer, *self.after_installation)
+        return [process for process in optional if process]
+
+
+class Stack:
+    """Runs a plan until it is asked to stop.
+
+    `is_up` returns once the address answers; `announce` is then called, once.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        is_up: Callable[[], Awaitable[None]],
+        announce: Callable[[], None],
+        log: StackLog | None = None,
+    ) -> None:
+        self.children: dict[str, Child] = {}
+        self._plan = plan
+        self._is_up = is_up
+        self._announce = announce
+        self._log = log or StackLog(process.name for process in plan.processes)
+        self._guardian = Guardian()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._stop_asked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Starts everything, keeps it running, and stops it on INT, TERM or HUP, or where the start fails."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.ask_to_stop)
+        starting = asyncio.create_task(self._start())
+        asked = asyncio.create_task(self._stop_asked.wait())
+        try:
+            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await asked
+        finally:
+            starting.cancel()
+            asked.cancel()
+            await self._stop()
+
+    def ask_to_stop(self) -> None:
+        if self._stop_asked.is_set():
+            self._log.say("Asked again: killing what is left.")
+            for child in self.children.values():
+                child.kill()
+        self._stop_asked.set()
+
+    async def _start(self) -> None:
+        plan = self._plan
+        self._log.say(f"Redis: {plan.broker.description}")
+        if plan.broker.process:
+            self._keep_running(plan.broker.process)
+        await wait_until_redis_answers(plan.broker.url)
+        self._keep_running(plan.web)
+        try:
+            await asyncio.wait_for(self._is_up(), _PATIENCE)
+            self._announce()
+            announced = True
+        except TimeoutError:
+            self._log.say(f"The address has not answered in {_PATIENCE:g} s: the lines of `web` say why.")
+            announced = False
+        for process in plan.others:
+            self._keep_running(process)
+        if not announced:
+            await self._is_up()
+            self._announce()
+        if plan.installer:
+            self._running[plan.installer.name] = asyncio.create_task(self._install(plan.installer))
+
+    async def _install(self, installer: Process) -> None:
+        code = await self._child(installer).run_once()
+        if code == 0 and not self._stop_asked.is_set():
+            for process in self._plan.after_installation:
+                self._keep_running(process)
+
+    def _keep_running(self, process: Process) -> None:
+        self._running[process.name] = asyncio.create_task(self._child(process).keep_running())
+
+    def _child(self, process: Process) -> Child:
+        child = Child(
+            process.name,
+            process.command_line(**self._plan.values),
+            {**self._plan.environment, **process.environment},
+            self._log,
+            self._guardian,
+            inherited=(self._plan.listener.fileno(),) if process is self._plan.web else (),
+        )
+        self.children[process.name] = child
+        return child
+
+    async def _stop(self) -> None:
+        stages = {process.name: process.stage for process in self._plan.processes}
+        for stage in sorted(Stage, reverse=True):
+            names = [name for name in self.children if stages[name] == stage]
+            if names:
+                self._log.say(f"Stopping {', '.join(names)}")
+            await asyncio.gather(*(self.children[name].stop() for name in names))
+            if stage == Stage.FRONT:
+                # Who still waits for an answer is told that none will come.
+                self._plan.listener.close()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        self._guardian.close()
+        self._log.say("Stopped.")

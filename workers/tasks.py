@@ -1,0 +1,56 @@
+"""The Celery tasks. Each names a run, looks at its rows and does what it finds; delivered twice, it finds nothing."""
+
+from __future__ import annotations
+
+from celery import Task, shared_task
+
+from optimization.runs.engine.advance import advance as advance_run
+from workers.drive import drive
+from workers.nudges import nudge_run, nudge_work
+from workers.process import current_process
+from workers.sweeper import sweep as sweep_once
+
+
+@shared_task
+def advance(run_id: int) -> None:
+    """Bring the run as far as its rows allow, then ask for workers for what is due."""
+    advance_run(run_id)
+    nudge_work(run_id)
+
+
+@shared_task
+def forward(run_id: int) -> None:
+    """Run examples through the program and its judge."""
+    _work(run_id, "forward", "evaluate")
+
+
+@shared_task
+def backward(run_id: int) -> None:
+    """Carry feedback back through the tapes."""
+    _work(run_id, "backward")
+
+
+@shared_task
+def step(run_id: int) -> None:
+    """Let the optimizer write its proposals."""
+    _work(run_id, "propose")
+
+
+@shared_task
+def sweep() -> None:
+    """The sweeper's second place: beat sends this every few seconds."""
+    sweep_once()
+
+
+TASK_OF_KIND: dict[str, Task[[int], None]] = {
+    "forward": forward,
+    "evaluate": forward,
+    "backward": backward,
+    "propose": step,
+}
+
+
+def _work(run_id: int, *kinds: str) -> None:
+    process = current_process()
+    process.runner.run(drive(run_id, kinds, process))
+    nudge_run(run_id)
