@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class FeedbackUiConfig(AppConfig):
+    name = "feedback_ui"

@@ -1,0 +1,89 @@
+"""My answers: what I said, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from optimization.accounts.middleware import WorkspaceRequest
+from optimization.accounts.pages import requires
+from optimization.accounts.permissions import Action
+from optimization.feedback.selectors import answers_of
+from optimization.losses.questions import QUESTION, RubricQuestion
+from optimization.models import Answer, RequestState
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of an answer: a sentence and the kind of its dot."""
+
+    dot: str
+    words: str
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """One line of the list."""
+
+    answer: Answer
+
+    @property
+    def verdict(self) -> str:
+        """The level's label, or the choice, or the ranks."""
+        body: dict[str, Any] = self.answer.body
+        question = QUESTION.validate_python(self.answer.request.question)
+        if isinstance(question, RubricQuestion):
+            level = question.level(body["score"])
+            return level.label if level else ""
+        return str(body.get("choice") or ", ".join(map(str, body.get("ranks", []))) or _feedback(body))
+
+    @property
+    def improvements(self) -> list[str]:
+        return list(self.answer.body.get("improvements", []))
+
+    @property
+    def iteration(self) -> int:
+        """Counted from 1, as people do."""
+        return self.answer.request.iteration + 1
+
+    @property
+    def fate(self) -> Fate:
+        request = self.answer.request
+        if list(self.answer.applications.all()):
+            return Fate("done", f"Used in the step of iteration {self.iteration}")
+        if request.state == RequestState.WITHDRAWN:
+            return Fate("stopped", "Kept, not used: the run was cancelled")
+        if request.state == RequestState.OPEN:
+            return Fate("waits", "Waits for others to answer the same question")
+        if request.run.iteration > request.iteration:
+            return Fate("stopped", f"Read; iteration {self.iteration} kept the prompts as they were")
+        return Fate("acts", f"Waits for the step of iteration {self.iteration}")
+
+
+def _feedback(body: dict[str, Any]) -> str:
+    return "Feedback" if body.get("improvements") else "Nothing to improve"
+
+
+@requires(Action.FEEDBACK_ANSWER)
+@require_safe
+def my_answers(request: WorkspaceRequest) -> HttpResponse:
+    """The newest PAGE answers, or those before `?before=`."""
+    answers = answers_of(workspace=request.workspace, user=request.membership.user)
+    before = request.GET.get("before", "")
+    if before.isdecimal():
+        answers = answers.filter(pk__lt=int(before))
+    found = list(answers[: PAGE + 1])
+    shown, more = found[:PAGE], len(found) > PAGE
+    page = {
+        "previous_query": "",
+        "next_query": f"before={shown[-1].pk}" if more else "",
+    }
+    return render(
+        request, "judge/answers.html", {"answers": [GivenAnswer(answer) for answer in shown], "page": page}
+    )

@@ -1,0 +1,63 @@
+"""What every view of the desk answers with: the item in hand, or an empty desk that says what it waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from feedback_ui.judge.item import Item
+from optimization.accounts.middleware import WorkspaceRequest
+from optimization.feedback.selectors import queue_counts, queue_waiting_reason, was_put_off
+from optimization.feedback.services import claim_next
+from optimization.models import FeedbackRequest
+
+SKIP_REASONS = (
+    "I do not know enough about the subject",
+    "The text is broken or cut off",
+    "The question does not fit the text",
+    "I know where the text comes from",
+    "Something else",
+)
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether the desk's script asks, which puts the answer's regions in place of its own."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def question_or_404(request: WorkspaceRequest, request_id: int) -> FeedbackRequest:
+    found = FeedbackRequest.objects.filter(workspace=request.workspace, pk=request_id).first()
+    if found is None:
+        raise Http404(f"There is no question {request_id} in {request.workspace}.")
+    return found
+
+
+def show_next(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
+    """The next item, or why there is none."""
+    user = request.membership.user
+    claim = claim_next(workspace=request.workspace, user=user)
+    if claim is None:
+        reason = queue_waiting_reason(workspace=request.workspace, user=user)
+        return _show(request, {"reason": reason, "notice": notice})
+    if not notice and was_put_off(request=claim.request, user=user):
+        notice = "Nothing else waits, so here is one that you put off."
+    item = Item.with_draft(claim.request, claim.fence, user)
+    return _show(request, {"item": item, "notice": notice})
+
+
+def show_refused(request: WorkspaceRequest, item: Item, *, status: int, lost: str = "") -> HttpResponse:
+    """The item again, with what was typed: a sentence at each wrong field, or why it can no longer be answered."""
+    return _show(request, {"item": item, "lost": lost}, status=status)
+
+
+def go_on(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
+    """After a deed: the next item in the same round trip; without scripts, the desk's own address."""
+    return show_next(request, notice) if wants_fragment(request) else redirect("judge")
+
+
+def _show(request: WorkspaceRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    template = "judge/regions.html" if wants_fragment(request) else "judge/page.html"
+    counts = queue_counts(workspace=request.workspace, user=request.membership.user)
+    return render(request, template, {"reasons": SKIP_REASONS, "counts": counts, **context}, status=status)

@@ -1,0 +1,15 @@
+"""The annotator's pages."""
+
+from django.urls import path
+
+from feedback_ui.judge import answers, views
+
+urlpatterns = [
+    path("judge/", views.desk, name="judge"),
+    path("judge/counts/", views.counts, name="judge_counts"),
+    path("judge/<int:request_id>/answer/", views.answer, name="judge_answer"),
+    path("judge/<int:request_id>/later/", views.later, name="judge_later"),
+    path("judge/<int:request_id>/skip/", views.skip, name="judge_skip"),
+    path("judge/<int:request_id>/keep/", views.keep, name="judge_keep"),
+    path("answers/", answers.my_answers, name="my_answers"),
+]

@@ -1,0 +1,15 @@
+"""People, their roles and their tokens."""
+
+from django.urls import path
+
+from feedback_ui.people.tokens import token_end, tokens_page
+from feedback_ui.people.views import people_list, person_add, person_remove, person_role
+
+urlpatterns = [
+    path("", people_list, name="people"),
+    path("add/", person_add, name="person_add"),
+    path("<int:member_id>/role/", person_role, name="person_role"),
+    path("<int:member_id>/remove/", person_remove, name="person_remove"),
+    path("tokens/", tokens_page, name="tokens"),
+    path("tokens/<int:token_id>/revoke/", token_end, name="token_end"),
+]

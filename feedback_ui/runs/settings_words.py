@@ -1,0 +1,85 @@
+"""A run's configuration in words: one line for its head, facts for its side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optimization.models import Run
+from optimization.runs.config import Choice
+
+LOSSES = {
+    "HumanRubricLoss": "people's rubric",
+    "LLMRubricLoss": "a model's rubric",
+    "HumanPreferenceLoss": "people's preference",
+    "LLMPreferenceLoss": "a model's preference",
+    "HumanRankingLoss": "people's ranking",
+    "LLMRankingLoss": "a model's ranking",
+    "HumanFeedbackLoss": "people's remarks",
+    "LLMFeedbackLoss": "a model's remarks",
+    "VerifierLoss": "a verifier",
+    "CompositeLoss": "several judges",
+}
+
+
+def settings_line(run: Run) -> str:
+    """ "support_reply · minibatch of 8 · SFA 0.7 · people's rubric" """
+    config = run.config
+    parts = [
+        run.program_version.program.name,
+        _trainer(config.get("trainer", {})),
+        _optimizer(config.get("optimizer", {})),
+        _loss(config.get("loss", {})),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def settings_facts(run: Run) -> list[tuple[str, str]]:
+    """What the run was launched with, as (what, value) pairs."""
+    config = run.config
+    people = config.get("people", {})
+    return [
+        ("Program", str(run.program_version)),
+        ("Data", str(run.dataset_version)),
+        ("Trainer", _trainer(config.get("trainer", {}))),
+        ("Optimizer", _optimizer(config.get("optimizer", {}))),
+        ("Training judged by", _loss(config.get("loss", {}))),
+        ("Held-out judged by", _held_out(config)),
+        ("To people", _to_people(config.get("loss", {}), people)),
+        ("Answers a question", str(people.get("wanted", 1))),
+        ("Errors", "stop the run" if config.get("on_error") == "stop" else "cost their example"),
+    ]
+
+
+def _trainer(choice: dict[str, Any]) -> str:
+    name = {
+        "Minibatch": "minibatch",
+        "MinibatchAlgorithm": "minibatch",
+        "BasicSearchAlgorithm": "search",
+        "ParetoSearch": "Pareto search",
+    }.get(choice.get("name", ""), choice.get("name", ""))
+    size = choice.get("args", {}).get("batch_size")
+    return f"{name} of {size}" if size else name
+
+
+def _optimizer(choice: dict[str, Any]) -> str:
+    name = choice.get("name", "").removesuffix("Optimizer")
+    conservatism = choice.get("args", {}).get("conservatism")
+    return f"{name} {conservatism}" if conservatism is not None else name
+
+
+def _loss(choice: dict[str, Any]) -> str:
+    name: str = choice.get("name", "")
+    return LOSSES.get(name, name)
+
+
+def _held_out(config: dict[str, Any]) -> str:
+    """The judge that was chosen, else the models that are asked what people are asked."""
+    loss = Choice.model_validate(config.get("loss", {"name": ""}))
+    return _loss(config.get("judge") or loss.by_models().model_dump())
+
+
+def _to_people(loss: dict[str, Any], people: dict[str, Any]) -> str:
+    if not Choice.model_validate({"name": "", **loss}).asks_people:
+        return "none"
+    each = people.get("per_iteration")
+    return "every output" if each is None else f"{each} an iteration"

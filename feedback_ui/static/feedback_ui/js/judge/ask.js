@@ -1,0 +1,20 @@
+// One question to the server, and its outcome in the desk's own terms.
+
+const PATIENCE = 20_000; // ms
+const OUTCOMES = { 401: "signed-out", 403: "out-of-date", 409: "lost", 422: "refused" };
+
+// -> { outcome: "done" | "refused" | "lost" | "signed-out" | "out-of-date" | "unreachable" | "failed", text }
+export async function ask(url, body) {
+  try {
+    const answer = await fetch(url, {
+      method: body ? "POST" : "GET",
+      body,
+      headers: { "HX-Request": "true" },
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    const text = await answer.text();
+    return { outcome: answer.ok ? "done" : (OUTCOMES[answer.status] ?? "failed"), text };
+  } catch {
+    return { outcome: "unreachable", text: "" };
+  }
+}

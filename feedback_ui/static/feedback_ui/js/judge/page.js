@@ -1,0 +1,15 @@
+// The desk of an annotator: read, judge, Enter, next.
+
+import { watchDrafts } from "./drafts.js";
+import { watchHold } from "./hold.js";
+import { watchKeys } from "./keys.js";
+import { watchQueue } from "./queue.js";
+import { watchSending } from "./sending.js";
+import { watchTime } from "./time.js";
+
+watchSending();
+watchHold();
+watchDrafts();
+watchTime();
+watchKeys();
+watchQueue();

@@ -1,0 +1,67 @@
+// Sends the desk's forms. The answer to each is the next item; whatever goes wrong, what was typed stays.
+// A second click while one is under way does nothing; sending again repeats the same client key, so it counts once.
+
+import { ask } from "./ask.js";
+import { forget } from "./drafts.js";
+import { announce, clearNotice, desk, isEmpty, notice, show, verdict } from "./regions.js";
+import { takeTime } from "./time.js";
+
+const skipping = () => document.getElementById("skip-dialog");
+let underWay = false;
+
+export function watchSending() {
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-desk-post]")) return;
+    event.preventDefault();
+    send(event.target, event.submitter?.getAttribute("formaction") ?? event.target.action);
+  });
+  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), ""));
+  onClick("[data-put-off]", () => document.getElementById("later").click());
+  onClick("#skip", () => skipping().showModal());
+  onClick("#keep", () => skipping().close());
+}
+
+function onClick(place, deed) {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest(place);
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    deed(link);
+  });
+}
+
+function send(form, address) {
+  if (form === verdict()) takeTime(form);
+  const request = verdict()?.dataset.request;
+  const isAnswer = form === verdict() && address === form.action;
+  return goOn(() => ask(address, new FormData(form)), isAnswer ? "Sent." : "", () => {
+    if (isAnswer) forget(request);
+  });
+}
+
+async function goOn(question, said, afterwards = () => {}) {
+  if (underWay) return;
+  underWay = true;
+  document.getElementById("send")?.setAttribute("aria-disabled", "true");
+  const { outcome, text } = await question();
+  underWay = false;
+  document.getElementById("send")?.removeAttribute("aria-disabled");
+  if (outcome === "done") {
+    afterwards();
+    clearNotice();
+    show(text);
+    window.scrollTo(0, 0);
+    desk().focus({ preventScroll: true });
+    announce(`${said} ${isEmpty() ? "Nothing else waits." : "Next item."}`);
+  } else if (outcome === "refused" || outcome === "lost") {
+    show(text);
+    showTrouble();
+  } else {
+    skipping()?.close();
+    notice(outcome);
+  }
+}
+
+function showTrouble() {
+  (desk().querySelector("[aria-invalid]") ?? document.getElementById("next"))?.focus();
+}
