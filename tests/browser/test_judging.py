@@ -1,0 +1,167 @@
+"""An annotator's hour without a mouse: read, judge, Enter, next."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from optimization.losses.questions import FeedbackQuestion, PreferenceQuestion
+from optimization.models import Answer, Claim, ClaimState, Skip
+from tests.browser.conftest import SignedIn
+from tests.feedback.scene import Scene, rubric
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(signed_in: SignedIn, scene: Scene, dana: User) -> Page:
+    """The desk with three replies."""
+    for text in ("First reply", "Second reply", "Third reply"):
+        scene.ask(rubric(text))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    return page
+
+
+def text(page: Page) -> str:
+    return page.locator(".item__text .reading").inner_text()
+
+
+def test_a_digit_and_enter_judge_and_bring_the_next_in_one_round_trip(page: Page) -> None:
+    assert text(page) == "First reply"
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url.split('/', 3)[3]}"))
+    page.keyboard.press("4")
+    expect(page.get_by_role("radio", name="Mostly")).to_be_checked()
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    first = Answer.objects.get()
+    assert first.body["score"] == 4.0
+    assert [line for line in asked if "/answer/" in line] == [f"POST judge/{first.request_id}/answer/"]
+    assert not [line for line in asked if line.startswith("GET")]
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Third reply")
+    assert Answer.objects.count() == 2
+
+
+def test_improvements_are_asked_for_below_a_level_and_typed_one_a_line(page: Page) -> None:
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    field = page.get_by_label("What would make it better?")
+    expect(field).to_be_focused()
+    expect(page.get_by_text("Say what should be better")).to_be_visible()
+    expect(page.get_by_role("radio", name="Barely")).to_be_checked()
+    page.keyboard.type("Say when it comes")
+    page.keyboard.press("Enter")
+    page.keyboard.type("Offer a refund")
+    assert Answer.objects.count() == 0
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    assert Answer.objects.get().body["improvements"] == ["Say when it comes", "Offer a refund"]
+
+
+def test_enter_without_a_level_says_what_is_missing(page: Page) -> None:
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Choose a level.")).to_be_visible()
+    assert Answer.objects.count() == 0
+
+
+def test_digits_are_text_while_one_types(page: Page) -> None:
+    page.keyboard.press("i")
+    page.keyboard.type("Name order 5")
+    page.keyboard.press("Escape")
+    page.keyboard.press("3")
+    expect(page.get_by_label("What would make it better?")).to_have_value("Name order 5")
+    expect(page.get_by_role("radio", name="Partly")).to_be_checked()
+
+
+def test_enter_held_down_judges_one_item(page: Page) -> None:
+    page.keyboard.press("4")
+    for _ in range(6):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    assert Answer.objects.count() == 1
+
+
+def test_a_double_click_sends_once(page: Page) -> None:
+    page.get_by_text("Mostly").click()
+    page.get_by_role("button", name="Send and next").dblclick()
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    assert Answer.objects.count() == 1
+
+
+def test_skip_asks_for_a_reason(page: Page) -> None:
+    page.keyboard.press("s")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert Skip.objects.get().reason == "The text is broken or cut off"
+
+
+def test_later_brings_it_back_when_nothing_else_waits(page: Page) -> None:
+    page.keyboard.press("l")
+    for reply in ("Second reply", "Third reply"):
+        expect(page.locator(".item__text .reading")).to_have_text(reply)
+        page.keyboard.press("5")
+        page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("First reply")
+    expect(page.get_by_text("here is one that you put off")).to_be_visible()
+
+
+def test_the_question_mark_shows_the_keys_and_can_switch_them_off(page: Page) -> None:
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keys")
+    expect(sheet).to_be_visible()
+    page.get_by_label("Single keys act at once").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("4")
+    expect(page.get_by_role("radio", name="Mostly")).not_to_be_checked()
+    page.reload()
+    page.keyboard.press("s")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_last_answer_leaves_a_desk_that_says_what_it_waits_for(page: Page) -> None:
+    for reply in ("First reply", "Second reply", "Third reply"):
+        expect(page.locator(".item__text .reading")).to_have_text(reply)
+        page.keyboard.press("5")
+        page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing waits for you. Run “Gentle steps”")).to_be_visible()
+    expect(page.locator("#counts")).to_contain_text("3 today")
+    assert Claim.objects.filter(state=ClaimState.ACTIVE).count() == 0
+
+
+def test_free_feedback_is_lines_or_nothing_to_improve(signed_in: SignedIn, scene: Scene, dana: User) -> None:
+    scene.ask(FeedbackQuestion(criteria="What should be better?", output="A plan"))
+    scene.ask(FeedbackQuestion(criteria="What should be better?", output="A poem"))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("or choose “Nothing to improve”.")).to_be_visible()
+    page.keyboard.type("Give it an end")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("A poem")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    assert [answer.body["improvements"] for answer in Answer.objects.order_by("pk")] == [
+        ["Give it an end"],
+        [],
+    ]
+
+
+def test_a_kind_without_a_page_says_so_and_can_be_skipped(
+    signed_in: SignedIn, scene: Scene, dana: User
+) -> None:
+    scene.ask(PreferenceQuestion(criteria="Which is better?", outputs=("One", "Two")))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    expect(page.get_by_text("answered over REST")).to_be_visible()
+    page.keyboard.press("s")
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()

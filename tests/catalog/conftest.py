@@ -1,0 +1,3 @@
+from tests.workspaces import members, workspace
+
+__all__ = ["members", "workspace"]

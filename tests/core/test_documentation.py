@@ -1,0 +1,57 @@
+"""What the documentation shows runs as it stands there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from optimization.llm import CompletionRequest
+from optimization.losses import RubricAnswer, ScriptedDesk, use_desk
+from optimization.rehearsal.endpoint import running
+from tests.core.scripted import Model, echo
+
+HERE = Path(__file__).parents[2]
+PAGE, README = HERE / "docs" / "core.md", HERE / "README.md"
+
+
+def example_of(page: Path) -> str:
+    return page.read_text().split("```python\n")[1].split("```")[0]
+
+
+def answering(request: CompletionRequest) -> Any:
+    replies = {
+        "parameter_update": {"value": "Say when it arrives.", "reason": "asked for"},
+        "feedback_summary": {"summary": ["Say when."]},
+    }
+    return replies.get(request.schema_name) or echo(request)
+
+
+async def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    code = example_of(PAGE).replace("asyncio.run(main())", "")
+    names: dict[str, Any] = {}
+    exec(compile(code, str(PAGE), "exec"), names)
+    names["EndpointConfig"] = lambda model: Model(answering)
+    with use_desk(ScriptedDesk([RubricAnswer(2, ["Say when."]), RubricAnswer(3, ["Say when."])])):
+        await names["main"]()
+
+    assert capsys.readouterr().out.strip() == str(
+        {"draft.system_prompt": "Say when it arrives.", "refine.system_prompt": "Say when it arrives."}
+    )
+
+
+def test_the_library_example_of_the_readme_runs_against_the_rehearsal_endpoint() -> None:
+    code = example_of(README)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 15
+    with running() as url:
+        script = code.replace("http://127.0.0.1:8010/v1", url)
+        done = subprocess.run([sys.executable, "-c", script], cwd=HERE, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    scores, *prompt = done.stdout.splitlines()
+    assert scores == "[0.0, 0.5, 1.0]"
+    assert prompt[0] == "You answer customers."
+    assert len(prompt) > 1

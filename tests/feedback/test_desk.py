@@ -1,0 +1,159 @@
+"""The desk's pages as a browser without scripts sees them, and who may see them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from optimization.losses.questions import RankingQuestion
+from optimization.models import Answer, Claim, ClaimState, Draft, Membership, Role, Skip
+from tests.feedback.scene import Scene, let_expire, rubric
+
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def desk(client: Client, dana: User) -> Client:
+    client.force_login(dana)
+    return client
+
+
+def hidden(html: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', html)
+    assert found
+    return found[1]
+
+
+def form_of(client: Client) -> tuple[str, dict[str, str]]:
+    """The address and the hidden fields of the item in hand."""
+    html = client.get("/judge/").content.decode()
+    action = re.search(r'id="verdict" method="post" action="([^"]+)"', html)
+    assert action
+    return action[1], {name: hidden(html, name) for name in ("fence", "client_key")}
+
+
+def test_without_scripts_the_form_answers_and_leads_to_the_next(desk: Client, scene: Scene) -> None:
+    scene.ask(rubric("One"))
+    scene.ask(rubric("Two"))
+    address, fields = form_of(desk)
+    page = desk.post(
+        address, {**fields, "score": "2", "improvements": "Say when\r\n\r\nSay who"}, follow=True
+    )
+    assert page.redirect_chain == [("/judge/", 302)]
+    assert "Two" in page.content.decode()
+    assert Answer.objects.get().body["improvements"] == ["Say when", "Say who"]
+
+
+def test_an_answer_that_does_not_fit_comes_back_as_it_was_typed(desk: Client, scene: Scene) -> None:
+    scene.ask()
+    address, fields = form_of(desk)
+    page = desk.post(address, {**fields, "score": "1", "improvements": "  "})
+    html = page.content.decode()
+    assert page.status_code == 422
+    assert "Say what should be better" in html
+    assert 'value="1" data-key="1" checked' in html
+    assert hidden(html, "client_key") == fields["client_key"]
+
+
+def test_a_lost_hold_gives_the_text_back(desk: Client, scene: Scene, omar: User) -> None:
+    scene.ask()
+    address, fields = form_of(desk)
+    let_expire(Claim.objects.get())
+    other = Client()
+    other.force_login(omar)
+    other.get("/judge/")
+    page = desk.post(address, {**fields, "score": "1", "improvements": "My long remark"})
+    html = page.content.decode()
+    assert page.status_code == 409
+    assert "somebody else has taken it" in html
+    assert "My long remark" in html
+
+
+def test_skip_has_a_page_of_its_own(desk: Client, scene: Scene) -> None:
+    question = scene.ask()
+    address = f"/judge/{question.pk}/skip/"
+    assert "Why do you skip it?" in desk.get(address).content.decode()
+    assert desk.post(address, {"reason": "Something else"}).status_code == 302
+    assert Skip.objects.get().reason == "Something else"
+
+
+def test_later_keeps_what_was_typed(desk: Client, scene: Scene) -> None:
+    scene.ask()
+    address, fields = form_of(desk)
+    desk.post(address.replace("answer", "later"), {**fields, "improvements": "Half a thought"})
+    assert Claim.objects.get().state == ClaimState.RELEASED
+    assert Draft.objects.get().body == {"improvements": "Half a thought"}
+
+
+def test_keep_saves_the_draft_and_tells_the_time_left(desk: Client, scene: Scene) -> None:
+    scene.ask()
+    address, fields = form_of(desk)
+    kept = desk.post(address.replace("answer", "keep"), {**fields, "score": "3", "improvements": "a"})
+    assert kept.json() == {"seconds": 300}
+    assert Draft.objects.get().body == {"score": "3", "improvements": "a"}
+    refused = desk.post(address.replace("answer", "keep"), {**fields, "fence": "99"})
+    assert refused.status_code == 409
+
+
+def test_a_fragment_brings_the_regions_alone(desk: Client, scene: Scene) -> None:
+    scene.ask()
+    html = desk.get("/judge/", headers=FRAGMENT).content.decode()
+    assert "<html" not in html
+    assert all(f'id="{region}"' in html for region in ("counts", "desk", "bar"))
+
+
+@pytest.mark.parametrize("deed", ["answer", "later", "skip", "keep"])
+def test_a_foreign_question_is_not_there(desk: Client, scene: Scene, deed: str) -> None:
+    foreign = Scene.make("Elsewhere").ask()
+    page = desk.post(f"/judge/{foreign.pk}/{deed}/", {})
+    assert page.status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/judge/", "/judge/counts/", "/answers/"])
+def test_a_viewer_does_not_judge_and_a_stranger_signs_in(
+    client: Client, scene: Scene, dana: User, address: str
+) -> None:
+    assert client.get(address).headers["Location"].startswith("/sign-in/")
+    assert client.get(address, headers=FRAGMENT).status_code == 401
+    Membership.objects.filter(user=dana).update(role=Role.VIEWER)
+    client.force_login(dana)
+    assert client.get(address).status_code == 403
+
+
+def test_nothing_tells_where_a_text_comes_from(desk: Client, scene: Scene) -> None:
+    question = scene.ask(rubric("A reply"))
+    question.key = "7/1/judge/candidate-x/train.3/refine/0/0"
+    question.save()
+    html = desk.get("/judge/").content.decode()
+    for trace in ("candidate", "Gentle steps", "train.3", "refine", "teration", "version"):
+        assert trace not in html
+
+
+def test_a_ranking_without_a_page_does_not_break_the_desk(desk: Client, scene: Scene) -> None:
+    scene.ask(RankingQuestion(criteria="", outputs=("One", {"two": 2}, "Three")))
+    html = desk.get("/judge/").content.decode()
+    assert "answered over REST" in html
+    assert "Skip" in html
+
+
+def test_levels_go_up_with_the_digits(desk: Client, scene: Scene) -> None:
+    question = rubric()
+    scene.ask(question.model_copy(update={"levels": question.levels[::-1]}))
+    html = desk.get("/judge/").content.decode()
+    assert re.findall(r'value="(\d)" data-key="(\d)"', html)[:5] == [(str(n), str(n)) for n in range(1, 6)]
+
+
+def test_my_answers_say_what_became_of_them(desk: Client, scene: Scene) -> None:
+    scene.ask()
+    address, fields = form_of(desk)
+    desk.post(address, {**fields, "score": "4", "improvements": "<b>Bold</b> idea"})
+    html = desk.get("/answers/").content.decode()
+    assert "Mostly" in html
+    assert "&lt;b&gt;Bold&lt;/b&gt; idea" in html
+    assert "Waits for the step of iteration 1" in html
+    scene.run.iteration = 1
+    scene.run.save()
+    assert "iteration 1 kept the prompts as they were" in desk.get("/answers/").content.decode()

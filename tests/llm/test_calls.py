@@ -1,0 +1,275 @@
+"""A call: what is sent, what comes back, how often it is tried, what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from optimization.llm import (
+    CompletionRequest,
+    DollarBudget,
+    EndpointConfig,
+    MemoryCache,
+    Message,
+    RateLimiter,
+    ResourceConfig,
+    ResourceManager,
+    Usage,
+)
+from optimization.llm.errors import BudgetSpent, NoLimitToPrice, RateLimited, ServerFailed
+from optimization.llm.wire import request_body
+from tests.llm.scripted import ScriptedEndpoint, fails, says, streams
+
+HELLO = CompletionRequest(
+    messages=(Message(role="system", content="be kind"), Message(role="user", content="hi"))
+)
+
+
+def endpoint(server: ScriptedEndpoint, **settings: object) -> EndpointConfig:
+    return EndpointConfig("the-model", server.url, **{"retry_delay": 0.01, "timeout": 5, **settings})  # type: ignore[arg-type]
+
+
+async def test_a_request_is_sent_as_a_chat_completion_with_its_json_schema(server: ScriptedEndpoint) -> None:
+    schema = {"type": "object", "properties": {"value": {"type": "string"}}}
+    request = HELLO.model_copy(
+        update={"temperature": 0.2, "max_tokens": 50, "response_schema": schema, "schema_name": "update"}
+    )
+    completion = await ResourceManager(endpoint(server, api_key="a key")).complete("default", request)
+    assert completion.text == "hello"
+    assert server.headers[0]["authorization"] == "Bearer a key"
+    assert server.requests == [
+        {
+            "model": "the-model",
+            "messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}],
+            "temperature": 0.2,
+            "max_tokens": 50,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "update", "schema": schema, "strict": True},
+            },
+        }
+    ]
+
+
+def test_openai_itself_is_told_the_limit_under_its_new_name() -> None:
+    body = request_body(EndpointConfig("gpt-4o", "https://api.openai.com/v1", max_tokens=7), HELLO)
+    assert body["max_completion_tokens"] == 7
+    assert "max_tokens" not in body
+
+
+async def test_usage_is_counted_and_priced_per_call_and_summed_per_alias(server: ScriptedEndpoint) -> None:
+    server.otherwise = says("hello", usage={"prompt_tokens": 1000, "completion_tokens": 200})
+    manager = ResourceManager(endpoint(server, input_cost_per_1m=2.0, output_cost_per_1m=10.0))
+    completion = await manager.complete("default", HELLO)
+    assert completion.usage == Usage(calls=1, prompt_tokens=1000, completion_tokens=200, cost=0.004)
+    assert completion.latency > 0
+    await manager.complete("judge", HELLO)
+    assert manager.usage_by_alias["judge"].cost == 0.004
+    assert manager.usage.calls == 2
+
+
+async def test_a_server_that_counts_no_tokens_is_priced_by_the_length_of_the_texts(
+    server: ScriptedEndpoint,
+) -> None:
+    server.otherwise = says("x" * 40, usage={})
+    manager = ResourceManager(endpoint(server, output_cost_per_1m=1e6))
+    assert (await manager.complete("default", HELLO)).usage.cost == 10
+
+
+async def test_an_alias_falls_back_to_its_first_part_and_then_to_default(server: ScriptedEndpoint) -> None:
+    def named(model: str) -> EndpointConfig:
+        return EndpointConfig(model, server.url)
+
+    manager = ResourceManager(ResourceConfig({"default": named("small"), "optimizer": named("large")}))
+    for alias in ("optimizer/updater", "optimizer", "judge", "draft/first"):
+        await manager.complete(alias, HELLO)
+    assert [request["model"] for request in server.requests] == ["large", "large", "small", "small"]
+
+
+async def test_a_streamed_reply_arrives_in_pieces_and_is_counted(server: ScriptedEndpoint) -> None:
+    server.otherwise = streams("Dear ", "customer")
+    heard: list[tuple[str, str]] = []
+    manager = ResourceManager(endpoint(server), on_delta=lambda alias, piece: heard.append((alias, piece)))
+    completion = await manager.complete("default", HELLO.model_copy(update={"stream": True}))
+    assert completion.text == "Dear customer"
+    assert heard == [("default", "Dear "), ("default", "customer")]
+    assert completion.usage.tokens == 5
+    assert server.requests[0]["stream_options"] == {"include_usage": True}
+
+
+async def test_a_passing_fault_is_tried_again_and_counted_once(server: ScriptedEndpoint) -> None:
+    server.then(fails(500), fails(503), says("at last"))
+    manager = ResourceManager(endpoint(server, max_retries=2))
+    assert (await manager.complete("default", HELLO)).text == "at last"
+    assert manager.usage.calls == 1
+
+
+async def test_retries_are_bounded_and_the_error_says_how_many_there_were(server: ScriptedEndpoint) -> None:
+    server.otherwise = fails(500)
+    with pytest.raises(ServerFailed, match="in 3 attempts"):
+        await ResourceManager(endpoint(server, max_retries=2)).complete("default", HELLO)
+    assert len(server.requests) == 3
+
+
+async def test_a_permanent_fault_is_not_tried_again(server: ScriptedEndpoint) -> None:
+    server.otherwise = fails(401)
+    with pytest.raises(Exception, match="refused the API key"):
+        await ResourceManager(endpoint(server, max_retries=5)).complete("default", HELLO)
+    assert len(server.requests) == 1
+
+
+async def test_retry_after_is_honoured(server: ScriptedEndpoint) -> None:
+    server.then(fails(429, retry_after_ms="200"))
+    began = asyncio.get_running_loop().time()
+    await ResourceManager(endpoint(server)).complete("default", HELLO)
+    assert asyncio.get_running_loop().time() - began >= 0.2
+
+
+async def test_a_retry_after_longer_than_anyone_waits_is_an_error_at_once(server: ScriptedEndpoint) -> None:
+    server.otherwise = fails(429, retry_after="3600")
+    with pytest.raises(RateLimited) as caught:
+        await ResourceManager(endpoint(server)).complete("default", HELLO)
+    assert caught.value.retry_after == 3600
+    assert len(server.requests) == 1
+
+
+async def test_no_more_calls_are_under_way_than_allowed(server: ScriptedEndpoint) -> None:
+    server.otherwise = says("hello", delay=0.02)
+    manager = ResourceManager(endpoint(server, max_concurrent=3))
+    await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(12)))
+    assert server.most_at_once == 3
+
+
+async def test_two_aliases_of_one_endpoint_share_its_limits(server: ScriptedEndpoint) -> None:
+    server.otherwise = says("hello", delay=0.02)
+    shared = endpoint(server, max_concurrent=2)
+    manager = ResourceManager(ResourceConfig(a=shared, b=shared))
+    await asyncio.gather(*(manager.complete(alias, HELLO) for alias in "abababab"))
+    assert server.most_at_once == 2
+
+
+async def test_a_burst_of_429s_lowers_the_rate_once(server: ScriptedEndpoint) -> None:
+    server.then(*(fails(429) for _ in range(8)))
+    limiter = RateLimiter(60_000)
+    manager = ResourceManager(endpoint(server, rate_limit=60_000), limiter=lambda key, rate: limiter)
+    await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(8)))
+    assert 30_000 <= limiter.rpm < 60_000
+
+
+async def test_tokens_a_minute_hold_back_calls_by_what_they_really_used(server: ScriptedEndpoint) -> None:
+    server.otherwise = says("hello", usage={"prompt_tokens": 100, "completion_tokens": 100})
+    manager = ResourceManager(endpoint(server, tokens_per_minute=60_000))
+    began = asyncio.get_running_loop().time()
+    for _ in range(7):
+        await manager.complete("default", HELLO)
+    assert 0.15 < asyncio.get_running_loop().time() - began < 2.0
+
+
+async def test_limits_may_be_kept_elsewhere_and_shared_under_a_key_that_names_address_model_and_unit(
+    server: ScriptedEndpoint,
+) -> None:
+    kept: dict[str, RateLimiter] = {}
+
+    def shared(key: str, per_minute: float) -> RateLimiter:
+        return kept.setdefault(key, RateLimiter(per_minute))
+
+    server.then(fails(429))
+    for _ in range(2):
+        await ResourceManager(
+            endpoint(server, rate_limit=60_000, tokens_per_minute=1e6), limiter=shared
+        ).complete("default", HELLO)
+    assert list(kept) == [f"{server.url} the-model requests", f"{server.url} the-model tokens"]
+    assert kept[f"{server.url} the-model requests"].rpm < 60_000
+
+
+async def test_an_equal_request_is_answered_from_the_cache_and_costs_nothing(
+    server: ScriptedEndpoint,
+) -> None:
+    manager = ResourceManager(endpoint(server), cache=MemoryCache())
+    first, again = [await manager.complete("default", HELLO) for _ in range(2)]
+    assert (first.text, first.usage.calls) == (again.text, 1)
+    assert again.usage == Usage()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("sampling", [{"sample": 1}, {"temperature": 0.7}])
+async def test_the_cache_is_off_for_sampling(server: ScriptedEndpoint, sampling: dict[str, float]) -> None:
+    manager = ResourceManager(endpoint(server), cache=MemoryCache())
+    for _ in range(2):
+        await manager.complete("default", HELLO.model_copy(update=sampling))
+    assert len(server.requests) == 2
+
+
+async def test_a_different_limit_is_a_different_request_to_the_cache(server: ScriptedEndpoint) -> None:
+    manager = ResourceManager(endpoint(server), cache=MemoryCache())
+    for limit in (10, 20):
+        await manager.complete("default", HELLO.model_copy(update={"max_tokens": limit}))
+    assert len(server.requests) == 2
+
+
+async def test_calls_at_once_cannot_overspend_a_budget_together(server: ScriptedEndpoint) -> None:
+    server.otherwise = says("hello", usage={"prompt_tokens": 0, "completion_tokens": 10}, delay=0.01)
+    budget = DollarBudget(0.35)
+    manager = ResourceManager(endpoint(server, output_cost_per_1m=10_000.0, max_tokens=10), budget=budget)
+    results = await asyncio.gather(
+        *(manager.complete("default", HELLO) for _ in range(10)), return_exceptions=True
+    )
+    assert sum(isinstance(result, BudgetSpent) for result in results) == 7
+    assert budget.spent == pytest.approx(0.3)
+    assert budget.reserved == pytest.approx(0)
+
+
+async def test_calls_that_reserved_too_much_leave_room_for_those_that_waited(
+    server: ScriptedEndpoint,
+) -> None:
+    server.otherwise = says("hello", usage={"prompt_tokens": 0, "completion_tokens": 1}, delay=0.01)
+    budget = DollarBudget(0.2)
+    manager = ResourceManager(endpoint(server, output_cost_per_1m=10_000.0, max_tokens=10), budget=budget)
+    await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(10)))
+    assert budget.spent == pytest.approx(0.1)
+
+
+async def test_a_refused_call_costs_nothing_and_a_lost_reply_costs_what_was_reserved(
+    server: ScriptedEndpoint,
+) -> None:
+    budget = DollarBudget(10)
+    settings = {"output_cost_per_1m": 10_000.0, "max_tokens": 10, "max_retries": 0, "timeout": 0.05}
+    manager = ResourceManager(endpoint(server, **settings), budget=budget)
+    server.then(fails(500), says("late", delay=0.3))
+    with pytest.raises(ServerFailed):
+        await manager.complete("default", HELLO)
+    assert budget.spent == 0
+    with pytest.raises(Exception, match="did not answer"):
+        await manager.complete("default", HELLO)
+    assert budget.spent == pytest.approx(0.1)
+
+
+async def test_a_priced_endpoint_under_a_budget_needs_max_tokens(server: ScriptedEndpoint) -> None:
+    manager = ResourceManager(endpoint(server, output_cost_per_1m=1.0), budget=DollarBudget(1))
+    with pytest.raises(NoLimitToPrice, match="max_tokens"):
+        await manager.complete("default", HELLO)
+    assert server.requests == []
+
+
+async def test_one_manager_serves_one_event_loop_after_another(server: ScriptedEndpoint) -> None:
+    manager = ResourceManager(endpoint(server, max_concurrent=1, rate_limit=60_000))
+
+    def in_a_loop_of_its_own() -> str:
+        async def calls() -> str:
+            replies = await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(3)))
+            await manager.aclose()
+            return replies[0].text
+
+        return asyncio.run(calls())
+
+    for _ in range(2):
+        assert await asyncio.to_thread(in_a_loop_of_its_own) == "hello"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("rate_limit", 0), ("max_concurrent", -1), ("timeout", 0), ("max_retries", -1)]
+)
+def test_a_setting_that_makes_no_sense_is_refused_by_name(setting: str, value: int) -> None:
+    with pytest.raises(ValueError, match=setting):
+        EndpointConfig("m", **{setting: value})  # type: ignore[arg-type]
