@@ -11,6 +11,7 @@ from optimization.models.feedback import (
     Draft,
     FeedbackRequest,
     RequestState,
+    Showing,
     Skip,
 )
 from optimization.models.idempotency import IdempotentResponse
@@ -53,6 +54,7 @@ __all__ = [
     "RunEvent",
     "RunState",
     "Score",
+    "Showing",
     "Skip",
     "Step",
     "Tape",
