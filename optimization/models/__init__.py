@@ -4,12 +4,14 @@ from optimization.models.datasets import Dataset, DatasetVersion, Example, Examp
 from optimization.models.endpoints import Endpoint
 from optimization.models.feedback import (
     Answer,
+    AnswerVersion,
     Audience,
     Claim,
     ClaimState,
     Draft,
     FeedbackRequest,
     RequestState,
+    Showing,
     Skip,
 )
 from optimization.models.idempotency import IdempotentResponse
@@ -23,6 +25,7 @@ from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
 __all__ = [
     "Activity",
     "Answer",
+    "AnswerVersion",
     "ApiToken",
     "Application",
     "Audience",
@@ -51,6 +54,7 @@ __all__ = [
     "RunEvent",
     "RunState",
     "Score",
+    "Showing",
     "Skip",
     "Step",
     "Tape",
