@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from optimization.models import Answer, Candidate, ParameterVersion, Run, Score, Step, WorkItem
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
+from optimization.runs.people import label_of
 from optimization.runs.results import outcomes_of
 from optimization.runs.said import remarks_in
 
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id."""
+    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id, and
+    `put_back` names who put an earlier version back."""
 
     version: int
     name: str
@@ -24,6 +26,7 @@ class ParameterChange:
     number: int
     accepted: bool
     pieces: tuple[Piece, ...]
+    put_back: str = ""
 
     @property
     def node(self) -> str:
@@ -102,29 +105,29 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
 
 def step_changes(step: Step) -> Iterable[ParameterChange]:
     """Each parameter that the step changed, as it was before and after it."""
+    by = {revert.version_id: label_of(revert.user) for revert in step.reverts.select_related("user")}
     earlier = {version.name: version for version in step.previous.versions.all()} if step.previous else {}
     for version in step.candidate.versions.order_by("pk"):
         before = earlier.get(version.name)
         if before is None or before.pk != version.pk:
-            yield from _change(version, before.value if before else "", accepted=True)
+            old = before.value if before else ""
+            yield from _change(version, old, accepted=True, put_back=by.get(version.pk, ""))
 
 
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
-    step = (
-        Step.objects.filter(run=run, iteration=iteration)
-        .order_by("-revision")
-        .select_related("candidate", "previous")
-        .first()
-    )
-    if step is not None:
+    steps = Step.objects.filter(run=run, iteration=iteration).order_by("revision")
+    for step in (taken := list(steps.select_related("candidate", "previous"))):
         yield from step_changes(step)
+    if taken:
         return
     proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
     for version in proposed.select_related("parent").order_by("pk"):
         yield from _change(version, version.parent.value if version.parent else "", accepted=False)
 
 
-def _change(version: ParameterVersion, before: str, *, accepted: bool) -> Iterable[ParameterChange]:
+def _change(
+    version: ParameterVersion, before: str, *, accepted: bool, put_back: str = ""
+) -> Iterable[ParameterChange]:
     if before == version.value:
         return
     yield ParameterChange(
@@ -136,6 +139,7 @@ def _change(version: ParameterVersion, before: str, *, accepted: bool) -> Iterab
         number=version.number,
         accepted=accepted,
         pieces=tuple(word_diff(before, version.value)),
+        put_back=put_back,
     )
 
 

@@ -25,6 +25,7 @@ from optimization.runs.engine.expansion import gather, payloads, read_result, wr
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.pins import drift
 from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
+from optimization.runs.engine.reverts import reverts_apply
 from optimization.runs.engine.scores import score_record
 from optimization.runs.engine.steps import step_commit
 from optimization.runs.events import event_emit
@@ -164,6 +165,8 @@ def _iteration_end(run: Run, state: TrainerState) -> bool:
     if run.trainer_state.get("candidate") == state.candidate:
         iteration.update(note="kept, no gain")
     iteration.update(finished_at=Now())
+    if run.reverts.filter(step=None).exists():
+        state = reverts_apply(run, run.iteration, state)
     run.iteration += 1
     run.trainer_state = state.model_dump(mode="json")
     run.save(update_fields=["iteration", "trainer_state"])
