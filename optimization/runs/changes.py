@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from optimization.models import Answer, Candidate, ParameterVersion, Run, Score, Step, WorkItem
+from optimization.models import (
+    Answer,
+    Candidate,
+    ParameterVersion,
+    ProposalReview,
+    Run,
+    Score,
+    Step,
+    WorkItem,
+)
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
 from optimization.runs.results import outcomes_of
@@ -41,7 +50,8 @@ class CountedRemark:
 
 @dataclass(frozen=True)
 class IterationChanges:
-    """`people` counts who made the remarks, 0 where a model judged."""
+    """`people` counts who made the remarks, 0 where a model judged. `review` is a person's word on the proposal, where the
+    run asked for one."""
 
     number: int
     changes: tuple[ParameterChange, ...]
@@ -49,6 +59,7 @@ class IterationChanges:
     people: int
     before: float | None
     after: float | None
+    review: ProposalReview | None = None
 
     @property
     def name(self) -> int:
@@ -74,6 +85,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
     """What the iteration accepted, or else what it proposed and did not keep."""
     remarks, people = _remarks(run, iteration)
     scores = _scores(run, iteration)
+    decided = ProposalReview.objects.select_related("decided_by")
     return IterationChanges(
         number=iteration,
         changes=tuple(_changes(run, iteration)),
@@ -81,6 +93,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
         people=people,
         before=scores[0],
         after=scores[1],
+        review=decided.filter(run=run, iteration=iteration).exclude(decision="").last(),
     )
 
 
@@ -99,38 +112,44 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
     return list(candidate.versions.order_by("pk")) if candidate else []
 
 
+def candidate_diff(
+    before: Candidate | None, after: Candidate, *, accepted: bool
+) -> Iterable[ParameterChange]:
+    """The parameters of which the two candidates have different texts."""
+    earlier = {version.name: version for version in before.versions.all()} if before else {}
+    for version in after.versions.order_by("pk"):
+        old = earlier.get(version.name)
+        if old is None or old.value != version.value:
+            yield _change(old, version, accepted)
+
+
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
     step = (
         Step.objects.filter(run=run, iteration=iteration)
         .order_by("-revision")
-        .select_related("candidate")
+        .select_related("candidate", "previous")
         .first()
     )
     if step is not None:
-        versions, accepted = step.candidate.versions, True
-        earlier = {version.pk for version in step.previous.versions.all()} if step.previous else set()
-        changed = [
-            version
-            for version in versions.select_related("parent").order_by("pk")
-            if version.pk not in earlier
-        ]
-    else:
-        accepted = False
-        proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
-        changed = list(proposed.select_related("parent").order_by("pk"))
-    for version in changed:
-        before = version.parent.value if version.parent else ""
-        if before == version.value:
-            continue
-        yield ParameterChange(
-            name=version.name,
-            description=version.description,
-            before=before,
-            after=version.value,
-            number=version.number,
-            accepted=accepted,
-            pieces=tuple(word_diff(before, version.value)),
-        )
+        yield from candidate_diff(step.previous, step.candidate, accepted=True)
+        return
+    proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
+    for version in proposed.select_related("parent").order_by("pk"):
+        if version.parent and version.parent.value != version.value:
+            yield _change(version.parent, version, accepted=False)
+
+
+def _change(before: ParameterVersion | None, after: ParameterVersion, accepted: bool) -> ParameterChange:
+    old = before.value if before else ""
+    return ParameterChange(
+        name=after.name,
+        description=after.description,
+        before=old,
+        after=after.value,
+        number=after.number,
+        accepted=accepted,
+        pieces=tuple(word_diff(old, after.value)),
+    )
 
 
 def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
