@@ -1,7 +1,7 @@
 """Taking answers in: one a person and question, whatever is clicked, retried or sent twice.
 
 1. An answer that this person already gave to the question comes back as it is; nothing is written.
-2. The body is checked against the question.
+2. The body is checked against the question, and what it says of places is turned into what it says of outputs.
 3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
 4. The last wanted answer closes the question and makes its work item due, in the same transaction.
@@ -21,8 +21,10 @@ from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
+from optimization.feedback.showings import order_shown
 from optimization.feedback.signals import item_due
 from optimization.losses.questions import QUESTION
+from optimization.losses.sides import answer_as_asked
 from optimization.models import (
     Answer,
     Claim,
@@ -53,6 +55,8 @@ def answer_submit(
     if given := _already_given(request, user, client_key):
         return given
     checked = answer_parse(QUESTION.validate_python(request.question), body)
+    if order := order_shown(request=request, user=user):
+        checked = answer_as_asked(checked, order)
     with transaction.atomic():
         locked = request_lock(request)
         if given := _already_given(request, user, client_key):

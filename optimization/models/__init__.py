@@ -11,6 +11,7 @@ from optimization.models.feedback import (
     Draft,
     FeedbackRequest,
     RequestState,
+    Showing,
     Skip,
 )
 from optimization.models.idempotency import IdempotentResponse
@@ -56,6 +57,7 @@ __all__ = [
     "RunEvent",
     "RunState",
     "Score",
+    "Showing",
     "Skip",
     "Step",
     "Tape",

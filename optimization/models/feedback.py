@@ -139,6 +139,20 @@ class AnswerVersion(models.Model):
         return f"version {self.number} of answer {self.answer_id}"
 
 
+class Showing(models.Model):
+    """In which order a person sees the outputs of a question that compares: `order[place]` is the output there."""
+
+    request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="showings")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    order = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "user"], name="one_showing_per_person")]
+
+    def __str__(self) -> str:
+        return f"order of {self.request_id} for {self.user_id}"
+
+
 class Draft(models.Model):
     """What a person has typed so far."""
 

@@ -23,8 +23,9 @@ from optimization.runs.said import remarks_in
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """One parameter before and after. `accepted` is false for a proposal that was not kept."""
+    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id."""
 
+    version: int
     name: str
     description: str
     before: str
@@ -84,7 +85,7 @@ def latest_changes(run: Run) -> IterationChanges | None:
 def parameter_changes(run: Run, iteration: int) -> IterationChanges:
     """What the iteration accepted, or else what it proposed and did not keep."""
     remarks, people = _remarks(run, iteration)
-    scores = _scores(run, iteration)
+    scores = scores_around(run, iteration)
     decided = ProposalReview.objects.select_related("decided_by")
     return IterationChanges(
         number=iteration,
@@ -112,6 +113,11 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
     return list(candidate.versions.order_by("pk")) if candidate else []
 
 
+def step_changes(step: Step) -> Iterable[ParameterChange]:
+    """Each parameter that the step changed, as it was before and after it."""
+    return candidate_diff(step.previous, step.candidate, accepted=True)
+
+
 def candidate_diff(
     before: Candidate | None, after: Candidate, *, accepted: bool
 ) -> Iterable[ParameterChange]:
@@ -119,8 +125,7 @@ def candidate_diff(
     earlier = {version.name: version for version in before.versions.all()} if before else {}
     for version in after.versions.order_by("pk"):
         old = earlier.get(version.name)
-        if old is None or old.value != version.value:
-            yield _change(old, version, accepted)
+        yield from _change(version, old.value if old else "", accepted=accepted)
 
 
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
@@ -131,24 +136,25 @@ def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
         .first()
     )
     if step is not None:
-        yield from candidate_diff(step.previous, step.candidate, accepted=True)
+        yield from step_changes(step)
         return
     proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
     for version in proposed.select_related("parent").order_by("pk"):
-        if version.parent and version.parent.value != version.value:
-            yield _change(version.parent, version, accepted=False)
+        yield from _change(version, version.parent.value if version.parent else "", accepted=False)
 
 
-def _change(before: ParameterVersion | None, after: ParameterVersion, accepted: bool) -> ParameterChange:
-    old = before.value if before else ""
-    return ParameterChange(
-        name=after.name,
-        description=after.description,
-        before=old,
-        after=after.value,
-        number=after.number,
+def _change(version: ParameterVersion, before: str, *, accepted: bool) -> Iterable[ParameterChange]:
+    if before == version.value:
+        return
+    yield ParameterChange(
+        version=version.pk,
+        name=version.name,
+        description=version.description,
+        before=before,
+        after=version.value,
+        number=version.number,
         accepted=accepted,
-        pieces=tuple(word_diff(old, after.value)),
+        pieces=tuple(word_diff(before, version.value)),
     )
 
 
@@ -187,7 +193,7 @@ def _said_by_model(run: Run, iteration: int) -> list[tuple[str, int]]:
     ]
 
 
-def _scores(run: Run, iteration: int) -> tuple[float | None, float | None]:
+def scores_around(run: Run, iteration: int) -> tuple[float | None, float | None]:
     """The held-out score before and after the iteration."""
     found = {
         (split, position): mean

@@ -98,7 +98,13 @@ def _proposal(review: ProposalReview) -> ProposalOut:
         decided_at=review.decided_at,
         created_at=review.created_at,
         changes=[
-            ChangeOut(name=change.name, before=change.before, after=change.after, accepted=change.accepted)
+            ChangeOut(
+                version=change.version,
+                name=change.name,
+                before=change.before,
+                after=change.after,
+                accepted=change.accepted,
+            )
             for change in review_changes(review)
         ],
         score_before=scores.before,
