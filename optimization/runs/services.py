@@ -15,12 +15,15 @@ from optimization.runs.checks import LaunchError
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
+from optimization.runs.reviews import EditRefused, proposal_decide
 from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
 
 __all__ = [
     "Conflict",
+    "EditRefused",
     "LaunchError",
+    "proposal_decide",
     "run_cancel",
     "run_fork",
     "run_launch",
