@@ -21,6 +21,7 @@ from optimization.runs.replays import last_replay
 from optimization.runs.reverts import reverts_waiting
 from optimization.runs.selectors import (
     latest_changes,
+    review_waiting,
     run_curve,
     run_iterations,
     run_people,
@@ -58,6 +59,7 @@ def _context(run: Run, membership: Membership) -> dict[str, object]:
     return {
         "run": run,
         "status": run_status(run),
+        "review": review_waiting(run),
         "settings_line": settings_line(run),
         "settings": settings_facts(run),
         "curve": curve,

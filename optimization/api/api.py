@@ -23,6 +23,7 @@ from optimization.api.routers import (
     members,
     past,
     programs,
+    proposals,
     provenance,
     runs,
 )
@@ -78,6 +79,7 @@ api.add_router("/choices", choices.router)
 api.add_router("/runs", runs.router)
 api.add_router("/runs", history.router)
 api.add_router("/runs", past.router)
+api.add_router("/runs", proposals.router)
 api.add_router("", provenance.router)
 api.add_router("/feedback", feedback.router)
 api.add_router("/members", members.router)

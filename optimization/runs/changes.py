@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from optimization.models import Answer, Candidate, ParameterVersion, Run, Score, Step, WorkItem
+from optimization.models import (
+    Answer,
+    Candidate,
+    ParameterVersion,
+    ProposalReview,
+    Run,
+    Score,
+    Step,
+    WorkItem,
+)
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
 from optimization.runs.people import label_of
@@ -45,7 +54,8 @@ class CountedRemark:
 
 @dataclass(frozen=True)
 class IterationChanges:
-    """`people` counts who made the remarks, 0 where a model judged."""
+    """`people` counts who made the remarks, 0 where a model judged. `review` is a person's word on the proposal, where the
+    run asked for one."""
 
     number: int
     changes: tuple[ParameterChange, ...]
@@ -53,6 +63,7 @@ class IterationChanges:
     people: int
     before: float | None
     after: float | None
+    review: ProposalReview | None = None
 
     @property
     def name(self) -> int:
@@ -78,6 +89,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
     """What the iteration accepted, or else what it proposed and did not keep."""
     remarks, people = _remarks(run, iteration)
     scores = scores_around(run, iteration)
+    decided = ProposalReview.objects.select_related("decided_by")
     return IterationChanges(
         number=iteration,
         changes=tuple(_changes(run, iteration)),
@@ -85,6 +97,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
         people=people,
         before=scores[0],
         after=scores[1],
+        review=decided.filter(run=run, iteration=iteration).exclude(decision="").last(),
     )
 
 
@@ -106,12 +119,18 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
 def step_changes(step: Step) -> Iterable[ParameterChange]:
     """Each parameter that the step changed, as it was before and after it."""
     by = {revert.version_id: label_of(revert.user) for revert in step.reverts.select_related("user")}
-    earlier = {version.name: version for version in step.previous.versions.all()} if step.previous else {}
-    for version in step.candidate.versions.order_by("pk"):
-        before = earlier.get(version.name)
-        if before is None or before.pk != version.pk:
-            old = before.value if before else ""
-            yield from _change(version, old, accepted=True, put_back=by.get(version.pk, ""))
+    for change in candidate_diff(step.previous, step.candidate, accepted=True):
+        yield replace(change, put_back=by.get(change.version, ""))
+
+
+def candidate_diff(
+    before: Candidate | None, after: Candidate, *, accepted: bool
+) -> Iterable[ParameterChange]:
+    """The parameters of which the two candidates have different texts."""
+    earlier = {version.name: version for version in before.versions.all()} if before else {}
+    for version in after.versions.order_by("pk"):
+        old = earlier.get(version.name)
+        yield from _change(version, old.value if old else "", accepted=accepted)
 
 
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
@@ -125,9 +144,7 @@ def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
         yield from _change(version, version.parent.value if version.parent else "", accepted=False)
 
 
-def _change(
-    version: ParameterVersion, before: str, *, accepted: bool, put_back: str = ""
-) -> Iterable[ParameterChange]:
+def _change(version: ParameterVersion, before: str, *, accepted: bool) -> Iterable[ParameterChange]:
     if before == version.value:
         return
     yield ParameterChange(
@@ -139,7 +156,6 @@ def _change(
         number=version.number,
         accepted=accepted,
         pieces=tuple(word_diff(before, version.value)),
-        put_back=put_back,
     )
 
 

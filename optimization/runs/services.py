@@ -17,13 +17,16 @@ from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
 from optimization.runs.people import label_of
 from optimization.runs.reverts import parameter_revert
+from optimization.runs.reviews import EditRefused, proposal_decide
 from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
 
 __all__ = [
     "Conflict",
+    "EditRefused",
     "LaunchError",
     "parameter_revert",
+    "proposal_decide",
     "run_cancel",
     "run_fork",
     "run_launch",
