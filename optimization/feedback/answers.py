@@ -68,7 +68,7 @@ def answer_submit(
             user=user,
             client_key=client_key,
             body=checked.model_dump(mode="json"),
-            seconds=min(max(seconds, 0.0), LONGEST_SECONDS) if math.isfinite(seconds) else 0.0,
+            seconds=seconds_kept(seconds),
         )
         Claim.objects.filter(
             request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
@@ -76,6 +76,11 @@ def answer_submit(
         Draft.objects.filter(request=locked, user=user).delete()
         _close_when_complete(locked)
     return answer
+
+
+def seconds_kept(seconds: float) -> float:
+    """A time on task within reason."""
+    return min(max(seconds, 0.0), LONGEST_SECONDS) if math.isfinite(seconds) else 0.0
 
 
 def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Answer | None:
@@ -106,8 +111,9 @@ def _close_when_complete(locked: FeedbackRequest) -> None:
     )
     queue_changed(locked.workspace_id)
     item_id, run_id = locked.item_id, locked.run_id
-    transaction.on_commit(lambda: _announce(item_id, run_id))
+    transaction.on_commit(lambda: announce(item_id, run_id))
 
 
-def _announce(item_id: int, run_id: int) -> None:
+def announce(item_id: int, run_id: int) -> None:
+    """After commit: the item may go on."""
     item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)

@@ -4,6 +4,7 @@ from optimization.models.datasets import Dataset, DatasetVersion, Example, Examp
 from optimization.models.endpoints import Endpoint
 from optimization.models.feedback import (
     Answer,
+    AnswerVersion,
     Audience,
     Claim,
     ClaimState,
@@ -24,6 +25,7 @@ from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
 __all__ = [
     "Activity",
     "Answer",
+    "AnswerVersion",
     "ApiToken",
     "Application",
     "Audience",

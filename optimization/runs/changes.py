@@ -14,8 +14,9 @@ from optimization.runs.said import remarks_in
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """One parameter before and after. `accepted` is false for a proposal that was not kept."""
+    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id."""
 
+    version: int
     name: str
     description: str
     before: str
@@ -73,7 +74,7 @@ def latest_changes(run: Run) -> IterationChanges | None:
 def parameter_changes(run: Run, iteration: int) -> IterationChanges:
     """What the iteration accepted, or else what it proposed and did not keep."""
     remarks, people = _remarks(run, iteration)
-    scores = _scores(run, iteration)
+    scores = scores_around(run, iteration)
     return IterationChanges(
         number=iteration,
         changes=tuple(_changes(run, iteration)),
@@ -99,38 +100,43 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
     return list(candidate.versions.order_by("pk")) if candidate else []
 
 
+def step_changes(step: Step) -> Iterable[ParameterChange]:
+    """Each parameter that the step changed, as it was before and after it."""
+    earlier = {version.name: version for version in step.previous.versions.all()} if step.previous else {}
+    for version in step.candidate.versions.order_by("pk"):
+        before = earlier.get(version.name)
+        if before is None or before.pk != version.pk:
+            yield from _change(version, before.value if before else "", accepted=True)
+
+
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
     step = (
         Step.objects.filter(run=run, iteration=iteration)
         .order_by("-revision")
-        .select_related("candidate")
+        .select_related("candidate", "previous")
         .first()
     )
     if step is not None:
-        versions, accepted = step.candidate.versions, True
-        earlier = {version.pk for version in step.previous.versions.all()} if step.previous else set()
-        changed = [
-            version
-            for version in versions.select_related("parent").order_by("pk")
-            if version.pk not in earlier
-        ]
-    else:
-        accepted = False
-        proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
-        changed = list(proposed.select_related("parent").order_by("pk"))
-    for version in changed:
-        before = version.parent.value if version.parent else ""
-        if before == version.value:
-            continue
-        yield ParameterChange(
-            name=version.name,
-            description=version.description,
-            before=before,
-            after=version.value,
-            number=version.number,
-            accepted=accepted,
-            pieces=tuple(word_diff(before, version.value)),
-        )
+        yield from step_changes(step)
+        return
+    proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
+    for version in proposed.select_related("parent").order_by("pk"):
+        yield from _change(version, version.parent.value if version.parent else "", accepted=False)
+
+
+def _change(version: ParameterVersion, before: str, *, accepted: bool) -> Iterable[ParameterChange]:
+    if before == version.value:
+        return
+    yield ParameterChange(
+        version=version.pk,
+        name=version.name,
+        description=version.description,
+        before=before,
+        after=version.value,
+        number=version.number,
+        accepted=accepted,
+        pieces=tuple(word_diff(before, version.value)),
+    )
 
 
 def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
@@ -168,7 +174,7 @@ def _said_by_model(run: Run, iteration: int) -> list[tuple[str, int]]:
     ]
 
 
-def _scores(run: Run, iteration: int) -> tuple[float | None, float | None]:
+def scores_around(run: Run, iteration: int) -> tuple[float | None, float | None]:
     """The held-out score before and after the iteration."""
     found = {
         (split, position): mean

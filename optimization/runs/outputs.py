@@ -25,7 +25,10 @@ from optimization.trainers.effects import Outcome
 
 @dataclass(frozen=True)
 class Remark:
-    """What one judge said of one output. `score` is as the judge gave it, `label` the verdict in a word or two."""
+    """What one judge said of one output. `score` is as the judge gave it, `label` the verdict in a word or two.
+
+    `answer` and `user` are null where a model judged.
+    """
 
     judge: str
     is_rehearsal: bool
@@ -34,6 +37,8 @@ class Remark:
     improvements: tuple[str, ...]
     justification: str
     seconds: float
+    answer: int | None = None
+    user: int | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,8 @@ class _Asked:
             improvements=said.improvements,
             justification=said.justification,
             seconds=answer.seconds,
+            answer=answer.pk,
+            user=answer.user_id,
         )
 
 
