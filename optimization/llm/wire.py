@@ -21,6 +21,9 @@ from optimization.llm.errors import EmptyReply, GarbledReply, KeyRefused, Server
 from optimization.llm.messages import CompletionRequest
 from optimization.llm.refusals import refused, shown, translate, words_of
 
+# The number of a reply among several wanted for the same messages, for gateways that remember what they were asked.
+SAMPLE_HEADER = "X-Sample"
+
 OnPiece = Callable[[str], None]
 
 
@@ -65,11 +68,12 @@ class Wire:
         body = request_body(self.endpoint, request)
         if on_piece is not None:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
+        headers = self._headers | ({SAMPLE_HEADER: str(request.sample)} if request.sample else {})
         try:
             async with (
                 asyncio.timeout(self.endpoint.timeout) as limit,
                 self._session.post(
-                    self._url, data=json.dumps(body).encode(), headers=self._headers, allow_redirects=False
+                    self._url, data=json.dumps(body).encode(), headers=headers, allow_redirects=False
                 ) as response,
             ):
                 if response.status >= 300:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from optimization.models import Answer, Candidate, ParameterVersion, Run, Score, Step, WorkItem
+from optimization.models import (
+    Answer,
+    Candidate,
+    ParameterVersion,
+    ProposalReview,
+    Run,
+    Score,
+    Step,
+    WorkItem,
+)
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
+from optimization.runs.people import label_of
 from optimization.runs.results import outcomes_of
 from optimization.runs.said import remarks_in
 
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """One parameter before and after. `accepted` is false for a proposal that was not kept."""
+    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id, and
+    `put_back` names who put an earlier version back."""
 
+    version: int
     name: str
     description: str
     before: str
@@ -23,6 +35,7 @@ class ParameterChange:
     number: int
     accepted: bool
     pieces: tuple[Piece, ...]
+    put_back: str = ""
 
     @property
     def node(self) -> str:
@@ -41,7 +54,8 @@ class CountedRemark:
 
 @dataclass(frozen=True)
 class IterationChanges:
-    """`people` counts who made the remarks, 0 where a model judged."""
+    """`people` counts who made the remarks, 0 where a model judged. `review` is a person's word on the proposal, where the
+    run asked for one."""
 
     number: int
     changes: tuple[ParameterChange, ...]
@@ -49,6 +63,7 @@ class IterationChanges:
     people: int
     before: float | None
     after: float | None
+    review: ProposalReview | None = None
 
     @property
     def name(self) -> int:
@@ -73,7 +88,8 @@ def latest_changes(run: Run) -> IterationChanges | None:
 def parameter_changes(run: Run, iteration: int) -> IterationChanges:
     """What the iteration accepted, or else what it proposed and did not keep."""
     remarks, people = _remarks(run, iteration)
-    scores = _scores(run, iteration)
+    scores = scores_around(run, iteration)
+    decided = ProposalReview.objects.select_related("decided_by")
     return IterationChanges(
         number=iteration,
         changes=tuple(_changes(run, iteration)),
@@ -81,6 +97,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
         people=people,
         before=scores[0],
         after=scores[1],
+        review=decided.filter(run=run, iteration=iteration).exclude(decision="").last(),
     )
 
 
@@ -99,38 +116,47 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
     return list(candidate.versions.order_by("pk")) if candidate else []
 
 
+def step_changes(step: Step) -> Iterable[ParameterChange]:
+    """Each parameter that the step changed, as it was before and after it."""
+    by = {revert.version_id: label_of(revert.user) for revert in step.reverts.select_related("user")}
+    for change in candidate_diff(step.previous, step.candidate, accepted=True):
+        yield replace(change, put_back=by.get(change.version, ""))
+
+
+def candidate_diff(
+    before: Candidate | None, after: Candidate, *, accepted: bool
+) -> Iterable[ParameterChange]:
+    """The parameters of which the two candidates have different texts."""
+    earlier = {version.name: version for version in before.versions.all()} if before else {}
+    for version in after.versions.order_by("pk"):
+        old = earlier.get(version.name)
+        yield from _change(version, old.value if old else "", accepted=accepted)
+
+
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
-    step = (
-        Step.objects.filter(run=run, iteration=iteration)
-        .order_by("-revision")
-        .select_related("candidate")
-        .first()
+    steps = Step.objects.filter(run=run, iteration=iteration).order_by("revision")
+    for step in (taken := list(steps.select_related("candidate", "previous"))):
+        yield from step_changes(step)
+    if taken:
+        return
+    proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
+    for version in proposed.select_related("parent").order_by("pk"):
+        yield from _change(version, version.parent.value if version.parent else "", accepted=False)
+
+
+def _change(version: ParameterVersion, before: str, *, accepted: bool) -> Iterable[ParameterChange]:
+    if before == version.value:
+        return
+    yield ParameterChange(
+        version=version.pk,
+        name=version.name,
+        description=version.description,
+        before=before,
+        after=version.value,
+        number=version.number,
+        accepted=accepted,
+        pieces=tuple(word_diff(before, version.value)),
     )
-    if step is not None:
-        versions, accepted = step.candidate.versions, True
-        earlier = {version.pk for version in step.previous.versions.all()} if step.previous else set()
-        changed = [
-            version
-            for version in versions.select_related("parent").order_by("pk")
-            if version.pk not in earlier
-        ]
-    else:
-        accepted = False
-        proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
-        changed = list(proposed.select_related("parent").order_by("pk"))
-    for version in changed:
-        before = version.parent.value if version.parent else ""
-        if before == version.value:
-            continue
-        yield ParameterChange(
-            name=version.name,
-            description=version.description,
-            before=before,
-            after=version.value,
-            number=version.number,
-            accepted=accepted,
-            pieces=tuple(word_diff(before, version.value)),
-        )
 
 
 def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
@@ -168,7 +194,7 @@ def _said_by_model(run: Run, iteration: int) -> list[tuple[str, int]]:
     ]
 
 
-def _scores(run: Run, iteration: int) -> tuple[float | None, float | None]:
+def scores_around(run: Run, iteration: int) -> tuple[float | None, float | None]:
     """The held-out score before and after the iteration."""
     found = {
         (split, position): mean

@@ -1,15 +1,21 @@
 // The desk of an annotator: read, judge, Enter, next.
 
+import { watchAspects } from "./aspects.js";
 import { watchDrafts } from "./drafts.js";
 import { watchHold } from "./hold.js";
 import { watchKeys } from "./keys.js";
 import { watchQueue } from "./queue.js";
+import { watchRanking } from "./ranking.js";
 import { watchSending } from "./sending.js";
+import { watchSides } from "./sides.js";
 import { watchTime } from "./time.js";
 
 watchSending();
 watchHold();
 watchDrafts();
 watchTime();
+watchAspects();
+watchSides();
+watchRanking();
 watchKeys();
 watchQueue();
