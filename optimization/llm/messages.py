@@ -77,4 +77,6 @@ class Completion(BaseModel):
 class Resources(Protocol):
     """Where modules, losses and optimizers send their calls: `alias` names the endpoint."""
 
-    async def complete(self, alias: str, request: CompletionRequest) -> Completion: ...
+    async def complete(self, alias: str, request: CompletionRequest) -> Completion:
+        """The reply of the endpoint that `alias` means."""
+        ...

@@ -95,6 +95,8 @@ Question = Annotated[
 
 
 class FeedbackAnswer(BaseModel):
+    """What should be better, one improvement an item."""
+
     kind: Literal["feedback"] = "feedback"
     improvements: list[str] = []
 
