@@ -162,7 +162,9 @@ def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
     """What was said in the iteration, equal remarks counted together, the most frequent first."""
     said: list[tuple[str, int]] = []
     people: set[int] = set()
-    answers = Answer.objects.filter(request__run=run, request__iteration=iteration).order_by("pk")
+    answers = Answer.objects.filter(
+        request__run=run, request__iteration=iteration, request__item__isnull=False
+    ).order_by("pk")
     for user, item, body in answers.values_list("user", "request__item", "body"):
         people.add(user)
         said += [(text, item) for text in remarks_in(body)]

@@ -16,6 +16,7 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
+from optimization.feedback.services import requests_left_withdraw
 from optimization.models import Activity, Candidate, Iteration, Run, RunState, WorkItem, WorkState
 from optimization.models import Effect as EffectRow
 from optimization.runs.assembly import loss_made, trainer_for
@@ -167,6 +168,8 @@ def _iteration_end(run: Run, state: TrainerState) -> bool:
     if run.trainer_state.get("candidate") == state.candidate:
         iteration.update(note=rejection_words(run) or "kept, no gain")
     iteration.update(finished_at=Now())
+    if run.restarted == run.iteration:
+        requests_left_withdraw(run=run)
     run.iteration += 1
     run.trainer_state = state.model_dump(mode="json")
     run.save(update_fields=["iteration", "trainer_state"])
