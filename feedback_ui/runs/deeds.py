@@ -17,7 +17,15 @@ from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.models import Run
-from optimization.runs.services import Conflict, run_cancel, run_pause, run_restart, run_resume, run_retry
+from optimization.runs.services import (
+    Conflict,
+    run_cancel,
+    run_pause,
+    run_replay_ask,
+    run_restart,
+    run_resume,
+    run_retry,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,13 @@ DEEDS = {
         "Cancelled. Its prompts, scores and answers are kept.",
         danger=True,
     ),
+    "retry": Deed(
+        run_retry,
+        "Try again what failed?",
+        "Mend the cause first. What has succeeded is used again; only what failed is done once more.",
+        "Retry",
+        "Trying again.",
+    ),
     "restart": Deed(
         run_restart,
         "Begin this iteration anew?",
@@ -69,12 +84,13 @@ DEEDS = {
         "Begin anew",
         "Begun anew. What still fits is used again.",
     ),
-    "retry": Deed(
-        run_retry,
-        "Try again what failed?",
-        "Mend the cause first. What has succeeded is used again; only what failed is done once more.",
-        "Retry",
-        "Trying again.",
+    "replay": Deed(
+        run_replay_ask,
+        "Replay this run from what is stored?",
+        "It is done once more from its stored calls and answers, and compared byte by byte with what is stored. Nothing is "
+        "called, nobody is asked, and nothing of the run is changed.",
+        "Replay",
+        "Being replayed. The verdict appears on this page by itself.",
     ),
 }
 

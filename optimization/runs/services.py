@@ -18,7 +18,7 @@ from optimization.runs.launch import run_launch
 from optimization.runs.people import name_of
 from optimization.runs.restart import run_restart
 from optimization.runs.reviews import EditRefused, proposal_decide
-from optimization.runs.signals import run_due
+from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "run_fork",
     "run_launch",
     "run_pause",
+    "run_replay_ask",
     "run_restart",
     "run_resume",
     "run_retry",
@@ -64,6 +65,14 @@ def run_retry(*, run: Run, user: User) -> Run:
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
         return _move(run, RunState.RUNNING, f"Tried again by {name_of(user)}.")
+
+
+def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
+    """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
+    if not run.effects.exists():
+        raise Conflict(f"“{run.name}” has done nothing yet: there is nothing to replay.")
+    transaction.on_commit(partial(replay_wanted.send, sender=Run, run_id=run.pk))
+    return run
 
 
 def run_set_budget(*, run: Run, user: User, budget: Decimal | None) -> Run:

@@ -80,6 +80,7 @@ API: dict[str, dict[str, Who]] = {
     "api/v1/runs/<run_id>/cancel": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/restart": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/retry": {"POST": OPERATORS},
+    "api/v1/runs/<run_id>/replay": {"GET": MEMBERS, "POST": OPERATORS},
     "api/v1/runs/<run_id>/iterations": {"GET": MEMBERS},
     "api/v1/runs/<run_id>/iterations/<number>/outputs": {"GET": READERS},
     "api/v1/runs/<run_id>/iterations/<number>/changes": {"GET": MEMBERS},
