@@ -77,6 +77,6 @@ LABELS: dict[str, tuple[str, str]] = {
 }
 
 
-def label_of(name: str) -> tuple[str, str]:
+def name_of(name: str) -> tuple[str, str]:
     """Label and hint; of an argument that is not known here, as a plug-in's is, its name in words."""
     return LABELS.get(name, (name.replace("_", " ").capitalize(), ""))
