@@ -52,11 +52,14 @@ PAGES: dict[str, dict[str, Who]] = {
     "people/tokens/<int:token_id>/revoke/": {"POST": MEMBERS},
     "judge/": {"GET": JUDGES},
     "judge/counts/": {"GET": JUDGES},
+    "judge/undo/": {"GET": JUDGES},
     "judge/<int:request_id>/answer/": {"POST": JUDGES},
     "judge/<int:request_id>/later/": {"POST": JUDGES},
     "judge/<int:request_id>/skip/": {"GET": JUDGES, "POST": JUDGES},
     "judge/<int:request_id>/keep/": {"POST": JUDGES},
     "answers/": {"GET": JUDGES},
+    "answers/<int:answer_id>/": {"GET": JUDGES, "POST": JUDGES},
+    "answers/<int:answer_id>/became/": {"GET": JUDGES},
 }
 
 API: dict[str, dict[str, Who]] = {
