@@ -17,7 +17,7 @@ from feedback_ui.judge.levels import Criterion, criteria_of, improvements_rule
 from feedback_ui.judge.submission import values_of
 from optimization.feedback.edits import answer_newest
 from optimization.feedback.services import draft_load, question_shown
-from optimization.feedback.showings import order_shown
+from optimization.feedback.showings import body_shown
 from optimization.losses.questions import (
     ANSWER,
     PreferenceQuestion,
@@ -25,7 +25,6 @@ from optimization.losses.questions import (
     RankingQuestion,
     RubricQuestion,
 )
-from optimization.losses.sides import answer_as_shown
 from optimization.models import Answer, FeedbackRequest
 
 TITLES = {
@@ -67,9 +66,8 @@ class Item:
     def with_answer(cls, answer: Answer) -> Item:
         """With the newest version of the answer as it would be typed."""
         shown = question_shown(request=answer.request, user=answer.user)
-        newest = ANSWER.validate_python(answer_newest(answer))
-        order = order_shown(request=answer.request, user=answer.user)
-        values = values_of(shown, answer_as_shown(newest, order) if order else newest)
+        newest = body_shown(answer=answer, body=answer_newest(answer))
+        values = values_of(shown, ANSWER.validate_python(newest))
         return cls(answer.request, answer.user, 0, values, answer=answer)
 
     @property

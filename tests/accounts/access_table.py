@@ -90,6 +90,8 @@ API: dict[str, dict[str, Who]] = {
     "api/v1/feedback/requests": {"GET": OPERATORS},
     "api/v1/feedback/answers/<answer_id>/became": {"GET": JUDGES},
     "api/v1/feedback/claim": {"POST": JUDGES},
+    "api/v1/feedback/answers": {"GET": JUDGES},
+    "api/v1/feedback/answers/<answer_id>": {"GET": JUDGES, "PUT": JUDGES},
     "api/v1/feedback/requests/<request_id>/heartbeat": {"POST": JUDGES},
     "api/v1/feedback/requests/<request_id>/answer": {"POST": JUDGES},
     "api/v1/feedback/requests/<request_id>/skip": {"POST": JUDGES},
