@@ -18,6 +18,7 @@ from optimization.models.idempotency import IdempotentResponse
 from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
 from optimization.models.programs import Program, ProgramVersion
+from optimization.models.reviews import Decision, ProposalReview
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunState, Score
 from optimization.models.tapes import Tape
 from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
@@ -35,6 +36,7 @@ __all__ = [
     "ClaimState",
     "Dataset",
     "DatasetVersion",
+    "Decision",
     "Draft",
     "Effect",
     "Endpoint",
@@ -48,6 +50,7 @@ __all__ = [
     "ParameterVersion",
     "Program",
     "ProgramVersion",
+    "ProposalReview",
     "RequestState",
     "Role",
     "Run",

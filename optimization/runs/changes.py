@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from optimization.models import Answer, Candidate, ParameterVersion, Run, Score, Step, WorkItem
+from optimization.models import (
+    Answer,
+    Candidate,
+    ParameterVersion,
+    ProposalReview,
+    Run,
+    Score,
+    Step,
+    WorkItem,
+)
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
 from optimization.runs.results import outcomes_of
@@ -42,7 +51,8 @@ class CountedRemark:
 
 @dataclass(frozen=True)
 class IterationChanges:
-    """`people` counts who made the remarks, 0 where a model judged."""
+    """`people` counts who made the remarks, 0 where a model judged. `review` is a person's word on the proposal, where the
+    run asked for one."""
 
     number: int
     changes: tuple[ParameterChange, ...]
@@ -50,6 +60,7 @@ class IterationChanges:
     people: int
     before: float | None
     after: float | None
+    review: ProposalReview | None = None
 
     @property
     def name(self) -> int:
@@ -75,6 +86,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
     """What the iteration accepted, or else what it proposed and did not keep."""
     remarks, people = _remarks(run, iteration)
     scores = scores_around(run, iteration)
+    decided = ProposalReview.objects.select_related("decided_by")
     return IterationChanges(
         number=iteration,
         changes=tuple(_changes(run, iteration)),
@@ -82,6 +94,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
         people=people,
         before=scores[0],
         after=scores[1],
+        review=decided.filter(run=run, iteration=iteration).exclude(decision="").last(),
     )
 
 
@@ -102,11 +115,17 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
 
 def step_changes(step: Step) -> Iterable[ParameterChange]:
     """Each parameter that the step changed, as it was before and after it."""
-    earlier = {version.name: version for version in step.previous.versions.all()} if step.previous else {}
-    for version in step.candidate.versions.order_by("pk"):
-        before = earlier.get(version.name)
-        if before is None or before.pk != version.pk:
-            yield from _change(version, before.value if before else "", accepted=True)
+    return candidate_diff(step.previous, step.candidate, accepted=True)
+
+
+def candidate_diff(
+    before: Candidate | None, after: Candidate, *, accepted: bool
+) -> Iterable[ParameterChange]:
+    """The parameters of which the two candidates have different texts."""
+    earlier = {version.name: version for version in before.versions.all()} if before else {}
+    for version in after.versions.order_by("pk"):
+        old = earlier.get(version.name)
+        yield from _change(version, old.value if old else "", accepted=accepted)
 
 
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
