@@ -21,6 +21,7 @@ from optimization.api.routers import (
     history,
     me,
     members,
+    policies,
     programs,
     runs,
 )
@@ -75,6 +76,7 @@ api.add_router("/endpoints", endpoints.router)
 api.add_router("/choices", choices.router)
 api.add_router("/runs", runs.router)
 api.add_router("/runs", history.router)
+api.add_router("/runs", policies.router)
 api.add_router("/feedback", feedback.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)

@@ -15,8 +15,9 @@ from optimization.models.feedback import (
 from optimization.models.idempotency import IdempotentResponse
 from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
+from optimization.models.policies import Checkpoint, PolicyJob, PolicyStep, RolloutGroup, RolloutSource
 from optimization.models.programs import Program, ProgramVersion
-from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunState, Score
+from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunKind, RunState, Score
 from optimization.models.tapes import Tape
 from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
 
@@ -28,6 +29,7 @@ __all__ = [
     "Audience",
     "Call",
     "Candidate",
+    "Checkpoint",
     "Claim",
     "ClaimState",
     "Dataset",
@@ -43,12 +45,17 @@ __all__ = [
     "Membership",
     "Origin",
     "ParameterVersion",
+    "PolicyJob",
+    "PolicyStep",
     "Program",
     "ProgramVersion",
     "RequestState",
     "Role",
+    "RolloutGroup",
+    "RolloutSource",
     "Run",
     "RunEvent",
+    "RunKind",
     "RunState",
     "Score",
     "Skip",

@@ -35,7 +35,7 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
                 )
             ]
         )
-    launch_check(config, run.program_version, run.dataset_version)
+    launch_check(config, run.program, run.dataset_version)
     with transaction.atomic():
         fork = Run.objects.create(
             workspace=run.workspace,
@@ -43,7 +43,7 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
             program_version=run.program_version,
             dataset_version=run.dataset_version,
             config=config.model_dump(mode="json"),
-            pins=pins_for(config, run.program_version),
+            pins=pins_for(config, run.program),
             state_since=Now(),
             reason=f"Forked from “{run.name}” at iteration {iteration + 1}.",
             iteration=iteration,

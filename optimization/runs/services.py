@@ -15,12 +15,14 @@ from optimization.runs.checks import LaunchError
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
+from optimization.runs.policy.launch import policy_launch
 from optimization.runs.signals import run_due
 from optimization.runs.states import Conflict, run_move
 
 __all__ = [
     "Conflict",
     "LaunchError",
+    "policy_launch",
     "run_cancel",
     "run_fork",
     "run_launch",
