@@ -5,7 +5,9 @@ from __future__ import annotations
 from celery import Task, shared_task
 from django.conf import settings
 
+from optimization.models import Run
 from optimization.runs.engine.advance import advance as advance_run
+from optimization.runs.replays import run_replay
 from workers.drive import IN_FLIGHT, drive
 from workers.nudges import nudge_run, nudge_work
 from workers.process import current_process
@@ -47,6 +49,12 @@ def reward(run_id: int) -> None:
 def train_policy(run_id: int) -> None:
     """Sample a policy's rollouts and take its steps, one job at a time, each in a child process."""
     _work(run_id, "rollout", "train", at_once=1)
+
+
+@shared_task
+def replay(run_id: int) -> None:
+    """Replay a run from what it has stored; the verdict is one of its events."""
+    run_replay(Run.objects.get(pk=run_id))
 
 
 @shared_task

@@ -21,8 +21,11 @@ from optimization.api.routers import (
     history,
     me,
     members,
+    past,
     policies,
     programs,
+    proposals,
+    provenance,
     runs,
 )
 
@@ -77,6 +80,9 @@ api.add_router("/choices", choices.router)
 api.add_router("/runs", runs.router)
 api.add_router("/runs", history.router)
 api.add_router("/runs", policies.router)
+api.add_router("/runs", past.router)
+api.add_router("/runs", proposals.router)
+api.add_router("", provenance.router)
 api.add_router("/feedback", feedback.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)

@@ -4,12 +4,14 @@ from optimization.models.datasets import Dataset, DatasetVersion, Example, Examp
 from optimization.models.endpoints import Endpoint
 from optimization.models.feedback import (
     Answer,
+    AnswerVersion,
     Audience,
     Claim,
     ClaimState,
     Draft,
     FeedbackRequest,
     RequestState,
+    Showing,
     Skip,
 )
 from optimization.models.idempotency import IdempotentResponse
@@ -17,6 +19,7 @@ from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
 from optimization.models.policies import Checkpoint, PolicyJob, PolicyStep, RolloutGroup, RolloutSource
 from optimization.models.programs import Program, ProgramVersion
+from optimization.models.reviews import Decision, ProposalReview
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunKind, RunState, Score
 from optimization.models.tapes import Tape
 from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
@@ -24,6 +27,7 @@ from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
 __all__ = [
     "Activity",
     "Answer",
+    "AnswerVersion",
     "ApiToken",
     "Application",
     "Audience",
@@ -34,6 +38,7 @@ __all__ = [
     "ClaimState",
     "Dataset",
     "DatasetVersion",
+    "Decision",
     "Draft",
     "Effect",
     "Endpoint",
@@ -49,6 +54,7 @@ __all__ = [
     "PolicyStep",
     "Program",
     "ProgramVersion",
+    "ProposalReview",
     "RequestState",
     "Role",
     "RolloutGroup",
@@ -58,6 +64,7 @@ __all__ = [
     "RunKind",
     "RunState",
     "Score",
+    "Showing",
     "Skip",
     "Step",
     "Tape",

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from optimization.models import Candidate, Iteration, Run, Step
+from optimization.models import Candidate, Iteration, Run, RunKind, Step
 from optimization.runs.checks import LaunchError, launch_check
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.pins import pins_for
@@ -23,6 +23,9 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
     It shares the parent's parameter versions and copies no text. It is pinned to the code as it is now, and ends after
     `iterations` in all (the parent's number, or a later one where that has passed). Raises LaunchError.
     """
+    if run.kind == RunKind.POLICY:
+        words = "A policy's run is not forked: launch another one whose base is the folder of a checkpoint."
+        raise LaunchError([("/iteration", words)])
     state = _state_at(run, iteration)
     config = RunConfig.model_validate(run.config)
     config = config.model_copy(update={"iterations": iterations or max(config.iterations, iteration + 1)})
@@ -48,7 +51,7 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
             reason=f"Forked from “{run.name}” at iteration {iteration + 1}.",
             iteration=iteration,
             trainer_state=state,
-            optimizer_state=_optimizer_state_at(run, iteration),
+            optimizer_state=optimizer_state_at(run, iteration),
             budget=config.budget,
             parent=run,
             forked_at=iteration,
@@ -70,12 +73,14 @@ def _state_at(run: Run, iteration: int) -> dict[str, object]:
     return dict(found.state)
 
 
-def _optimizer_state_at(run: Run, iteration: int) -> dict[str, object]:
-    """As the last step before the iteration left it."""
+def optimizer_state_at(run: Run, iteration: int) -> dict[str, object]:
+    """As the last step before the iteration left it, of the run itself or of those that it was forked from."""
     before = Step.objects.filter(run=run, iteration__lt=iteration).order_by("-iteration", "-revision").first()
     if before is not None:
         return dict(before.optimizer_state)
-    return dict(run.optimizer_state) if run.forked_at == iteration else {}
+    if run.parent is None or run.forked_at is None:
+        return {}
+    return optimizer_state_at(run.parent, min(iteration, run.forked_at))
 
 
 def _candidates_share(run: Run, fork: Run) -> None:

@@ -80,6 +80,10 @@ LABELS: dict[str, tuple[str, str]] = {
     "scale_rewards": ("Divide by the group's spread", ""),
     "eval_temperature": ("Temperature of tests", ""),
     "max_staleness": ("Batches sampled ahead", ""),
+    "approve": (
+        "Ask a person before each step",
+        "An operator takes the rewritten prompts, edits them or keeps the old ones.",
+    ),
     # checks in code
     "expected": ("Expected", "Nothing: the example's target."),
     "pattern": ("Pattern", "A regular expression of Python."),

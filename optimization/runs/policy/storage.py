@@ -63,16 +63,21 @@ def unpacked(text: str, kind: str = "f") -> list[Any]:
 def sample_stored(rollout: Rollout, pieces: Sequence[str]) -> dict[str, Any]:
     """A rollout as a group's row keeps it; `pieces` are its tokens as text."""
     stored: dict[str, Any] = {
-        "text": rollout.text,
+        "text": _writable(rollout.text),
         "tokens": packed(rollout.tokens, "i"),
         "log_probs": packed(rollout.log_probs),
-        "pieces": list(pieces),
+        "pieces": [_writable(piece) for piece in pieces],
         "temperature": rollout.temperature,
         "finished": rollout.finished,
     }
     if rollout.nucleus is not None:
         stored["nucleus"] = rollout.nucleus
     return stored
+
+
+def _writable(text: str) -> str:
+    """Without NUL, which PostgreSQL does not take in a text; the tokens say what it was."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def rollout_read(
