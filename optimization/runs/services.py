@@ -10,12 +10,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from optimization.feedback.services import requests_withdraw
-from optimization.models import Run, RunState, WorkItem, WorkState
+from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
 from optimization.runs.people import name_of
+from optimization.runs.policy.launch import policy_launch
 from optimization.runs.restart import run_restart
 from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
@@ -27,6 +28,7 @@ __all__ = [
     "EditRefused",
     "LaunchError",
     "parameter_revert",
+    "policy_launch",
     "proposal_decide",
     "run_cancel",
     "run_fork",
@@ -73,6 +75,10 @@ def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
     """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
     if not run.effects.exists():
         raise Conflict(f"“{run.name}” has done nothing yet: there is nothing to replay.")
+    if run.kind == RunKind.POLICY:
+        raise Conflict(
+            f"“{run.name}” trains a policy: what it sampled is in its rollouts, and its steps are not replayed from calls."
+        )
     transaction.on_commit(partial(replay_wanted.send, sender=Run, run_id=run.pk))
     return run
 
