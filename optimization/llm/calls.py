@@ -8,17 +8,18 @@ import random
 import time
 from collections.abc import Callable
 
-import httpx2
+import aiohttp
 
 from optimization.llm.budget import Budget
 from optimization.llm.endpoints import EndpointConfig
-from optimization.llm.errors import EndpointError, GarbledReply, NoLimitToPrice, RateLimited, TimedOut
+from optimization.llm.errors import EndpointError, NoLimitToPrice, RateLimited
 from optimization.llm.limits import MakeLimiter, in_memory
 from optimization.llm.loops import PerLoop
 from optimization.llm.messages import Completion, CompletionRequest, Usage
-from optimization.llm.wire import MOST_CONNECTIONS, Reply, Wire
+from optimization.llm.wire import OnPiece, Reply, Wire
 
 LONGEST_WAIT = 120.0
+MOST_AT_ONCE = 1000
 _BYTES_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 16
 
@@ -31,7 +32,7 @@ class EndpointCalls:
         name: str,
         endpoint: EndpointConfig,
         *,
-        http_client: Callable[[EndpointConfig], httpx2.AsyncClient],
+        open_session: Callable[[EndpointConfig], aiohttp.ClientSession],
         limiter: MakeLimiter = in_memory,
         budget: Budget | None = None,
     ) -> None:
@@ -43,12 +44,11 @@ class EndpointCalls:
         tokens = endpoint.tokens_per_minute
         self.requests = limiter(f"{shared} requests", endpoint.rate_limit or math.inf)
         self.tokens = limiter(f"{shared} tokens", tokens) if tokens else None
-        self._wire = PerLoop(lambda: Wire(self.where, endpoint, http_client(endpoint)))
-        self._slots = PerLoop(lambda: asyncio.Semaphore(endpoint.max_concurrent or MOST_CONNECTIONS))
+        self._wire = PerLoop(lambda: Wire(self.where, endpoint, open_session), Wire.aclose)
+        self._beginning = PerLoop(asyncio.Lock)
+        self._slots = PerLoop(lambda: asyncio.Semaphore(endpoint.max_concurrent or MOST_AT_ONCE))
 
-    async def complete(
-        self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None
-    ) -> Completion:
+    async def complete(self, request: CompletionRequest, on_piece: OnPiece | None = None) -> Completion:
         """The reply with its usage, price and latency (seconds, of the attempt that succeeded).
 
         Raises an EndpointError: at once if it is not retryable, else after `max_retries` further attempts.
@@ -57,7 +57,7 @@ class EndpointCalls:
         while True:
             try:
                 async with self._slots.get():
-                    return await self._attempt(request, on_delta)
+                    return await self._attempt(request, on_piece)
             except EndpointError as error:
                 attempt += 1
                 error.attempts = attempt
@@ -68,12 +68,9 @@ class EndpointCalls:
 
     async def aclose(self) -> None:
         """Close the present event loop's connections."""
-        if wire := self._wire.pop():
-            await wire.aclose()
+        await self._wire.aclose()
 
-    async def _attempt(
-        self, request: CompletionRequest, on_delta: Callable[[str], None] | None
-    ) -> Completion:
+    async def _attempt(self, request: CompletionRequest, on_piece: OnPiece | None) -> Completion:
         wire = self._wire.get()
         expected = tokens_expected(self.endpoint, request) if self.tokens else 0
         reserved = await self._reserve(request)
@@ -81,14 +78,15 @@ class EndpointCalls:
         try:
             if self.tokens:
                 await self.tokens.acquire(expected)
+            await self._begin()
             begun = await self.requests.acquire()
             spent = reserved
             started = time.perf_counter()
             try:
-                reply = await wire.ask(request, on_delta)
+                reply = await wire.ask(request, on_piece)
             except EndpointError as error:
                 self._note(error, begun)
-                if not isinstance(error, TimedOut | GarbledReply):
+                if not error.billed:
                     spent = 0.0
                 raise
             usage = self._usage(request, reply)
@@ -106,6 +104,11 @@ class EndpointCalls:
         finally:
             if self.budget is not None:
                 await self.budget.settle(reserved, spent)
+
+    async def _begin(self) -> None:
+        """Calls begin one after another: a crowd that begins together comes back together, and has to wait for itself."""
+        async with self._beginning.get():
+            await asyncio.sleep(0)
 
     async def _reserve(self, request: CompletionRequest) -> float:
         """Set aside the most that an attempt can cost. A reply that may have been billed and is lost costs that."""
