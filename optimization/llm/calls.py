@@ -8,18 +8,17 @@ import random
 import time
 from collections.abc import Callable
 
-import aiohttp
+import httpx2
 
 from optimization.llm.budget import Budget
 from optimization.llm.endpoints import EndpointConfig
-from optimization.llm.errors import EndpointError, NoLimitToPrice, RateLimited
+from optimization.llm.errors import EndpointError, GarbledReply, NoLimitToPrice, RateLimited, TimedOut
 from optimization.llm.limits import MakeLimiter, in_memory
 from optimization.llm.loops import PerLoop
 from optimization.llm.messages import Completion, CompletionRequest, Usage
-from optimization.llm.wire import OnPiece, Reply, Wire
+from optimization.llm.wire import MOST_CONNECTIONS, Reply, Wire
 
 LONGEST_WAIT = 120.0
-MOST_AT_ONCE = 1000
 _BYTES_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 16
 
@@ -32,7 +31,7 @@ class EndpointCalls:
         name: str,
         endpoint: EndpointConfig,
         *,
-        open_session: Callable[[EndpointConfig], aiohttp.ClientSession],
+        http_client: Callable[[EndpointConfig], httpx2.AsyncClient],
         limiter: MakeLimiter = in_memory,
         budget: Budget | None = None,
     ) -> None:
@@ -44,11 +43,13 @@ class EndpointCalls:
         tokens = endpoint.tokens_per_minute
         self.requests = limiter(f"{shared} requests", endpoint.rate_limit or math.inf)
         self.tokens = limiter(f"{shared} tokens", tokens) if tokens else None
-        self._wire = PerLoop(lambda: Wire(self.where, endpoint, open_session), Wire.aclose)
+        self._wire = PerLoop(lambda: Wire(self.where, endpoint, http_client(endpoint)))
         self._beginning = PerLoop(asyncio.Lock)
-        self._slots = PerLoop(lambda: asyncio.Semaphore(endpoint.max_concurrent or MOST_AT_ONCE))
+        self._slots = PerLoop(lambda: asyncio.Semaphore(endpoint.max_concurrent or MOST_CONNECTIONS))
 
-    async def complete(self, request: CompletionRequest, on_piece: OnPiece | None = None) -> Completion:
+    async def complete(
+        self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None
+    ) -> Completion:
         """The reply with its usage, price and latency (seconds, of the attempt that succeeded).
 
         Raises an EndpointError: at once if it is not retryable, else after `max_retries` further attempts.
@@ -57,7 +58,7 @@ class EndpointCalls:
         while True:
             try:
                 async with self._slots.get():
-                    return await self._attempt(request, on_piece)
+                    return await self._attempt(request, on_delta)
             except EndpointError as error:
                 attempt += 1
                 error.attempts = attempt
@@ -68,9 +69,12 @@ class EndpointCalls:
 
     async def aclose(self) -> None:
         """Close the present event loop's connections."""
-        await self._wire.aclose()
+        if wire := self._wire.pop():
+            await wire.aclose()
 
-    async def _attempt(self, request: CompletionRequest, on_piece: OnPiece | None) -> Completion:
+    async def _attempt(
+        self, request: CompletionRequest, on_delta: Callable[[str], None] | None
+    ) -> Completion:
         wire = self._wire.get()
         expected = tokens_expected(self.endpoint, request) if self.tokens else 0
         reserved = await self._reserve(request)
@@ -83,10 +87,10 @@ class EndpointCalls:
             spent = reserved
             started = time.perf_counter()
             try:
-                reply = await wire.ask(request, on_piece)
+                reply = await wire.ask(request, on_delta)
             except EndpointError as error:
                 self._note(error, begun)
-                if not error.billed:
+                if not isinstance(error, TimedOut | GarbledReply):
                     spent = 0.0
                 raise
             usage = self._usage(request, reply)

@@ -32,6 +32,7 @@ class CompletionRequest(BaseModel):
     max_tokens: int | None = None
     response_schema: dict[str, Any] | None = None
     schema_name: str = "reply"
+    stream: bool = False
     sample: int = 0
 
     def digest(self) -> str:

@@ -15,7 +15,6 @@ from optimization.llm import (
     ResourceManager,
 )
 from optimization.llm.errors import (
-    ConnectionLost,
     EmptyReply,
     GarbledReply,
     KeyRefused,
@@ -29,23 +28,20 @@ from optimization.llm.errors import (
     TimedOut,
     Unreachable,
 )
-from optimization.llm.resources import OnDelta
-from tests.llm.scripted import Answer, ScriptedEndpoint, cut_off, fails, says, streams
+from tests.llm.scripted import Answer, ScriptedEndpoint, fails, says, streams
 
 KEY = "sk-a-very-secret-key"
 HELLO = CompletionRequest(messages=(Message(role="user", content="hello"),))
 
 
-def resources(url: str, on_delta: OnDelta | None = None, **settings: object) -> ResourceManager:
+def resources(url: str, **settings: object) -> ResourceManager:
     settings = {"max_retries": 0, "retry_delay": 0.01, "timeout": 5, "api_key": KEY, **settings}
-    return ResourceManager(
-        ResourceConfig(default=EndpointConfig("the-model", url, **settings)), on_delta=on_delta
-    )  # type: ignore[arg-type]
+    return ResourceManager(ResourceConfig(default=EndpointConfig("the-model", url, **settings)))  # type: ignore[arg-type]
 
 
-async def error_of(url: str, **settings: object) -> EndpointError:
+async def error_of(url: str, request: CompletionRequest = HELLO, **settings: object) -> EndpointError:
     with pytest.raises(EndpointError) as caught:
-        await resources(url, **settings).complete("default", HELLO)
+        await resources(url, **settings).complete("default", request)
     assert KEY not in str(caught.value)
     assert KEY not in repr(caught.value)
     return caught.value
@@ -100,11 +96,11 @@ async def test_a_refused_connection_says_where_nobody_answers() -> None:
     assert not error.permanent
 
 
-async def test_a_connection_that_breaks_in_the_middle_of_a_reply_is_lost(server: ScriptedEndpoint) -> None:
+async def test_a_connection_that_breaks_in_the_middle_of_a_reply_is_unreachable(
+    server: ScriptedEndpoint,
+) -> None:
     server.otherwise = Answer(b'{"choices"', cut=True)
-    error = await error_of(server.url)
-    assert type(error) is ConnectionLost
-    assert error.retryable
+    assert isinstance(await error_of(server.url), Unreachable)
 
 
 async def test_a_reply_that_takes_too_long_is_timed_out(server: ScriptedEndpoint) -> None:
@@ -114,29 +110,11 @@ async def test_a_reply_that_takes_too_long_is_timed_out(server: ScriptedEndpoint
     assert "within 0.05 s" in str(error)
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind", "words"),
-    [
-        (streams("half a ", "sent", finished=False), GarbledReply, "ended its stream before"),
-        (cut_off(streams("half a ", finished=False)), ConnectionLost, "broke the connection off"),
-        (Answer(b"data: {oh\n\n"), GarbledReply, "a piece that cannot be read"),
-        (Answer(b"data: [1]\n\n"), GarbledReply, "a piece that cannot be read"),
-        (
-            Answer(b'data: {"error": {"message": "overloaded"}}\n\n'),
-            ServerFailed,
-            "off its reply: overloaded",
-        ),
-        (fails(429), RateLimited, "called too often"),
-        (streams(" "), EmptyReply, "empty reply"),
-    ],
-)
-async def test_a_stream_that_goes_wrong_is_told_in_words(
-    server: ScriptedEndpoint, answer: Answer, kind: type[EndpointError], words: str
-) -> None:
-    server.otherwise = answer
-    error = await error_of(server.url, on_delta=lambda alias, piece: None)
-    assert type(error) is kind
-    assert words in str(error)
+async def test_a_stream_that_ends_before_it_is_finished_is_garbled(server: ScriptedEndpoint) -> None:
+    server.otherwise = streams("half a ", "sent", finished=False)
+    error = await error_of(server.url, HELLO.model_copy(update={"stream": True}))
+    assert type(error) is GarbledReply
+    assert error.raw == "half a sent"
 
 
 async def test_garbage_keeps_the_raw_reply(server: ScriptedEndpoint) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from optimization.catalog.addresses import open_guarded_session
+from optimization.catalog.addresses import guarded_http_client
 from optimization.catalog.endpoints import endpoint_config, endpoints_for
 from optimization.llm import ResourceConfig, ResourceManager
 from optimization.models import Run
@@ -37,7 +37,7 @@ class EndpointPool:
             self._replaced.append(kept[1])
         configs = {alias: endpoint_config(endpoint) for alias, endpoint in endpoints.items()}
         budget = RunBudget(run.pk, self._writer) if run.budget is not None else None
-        manager = ResourceManager(ResourceConfig(configs), budget=budget, open_session=open_guarded_session)
+        manager = ResourceManager(ResourceConfig(configs), budget=budget, http_client=guarded_http_client)
         self._managers[run.pk] = (settings, manager)
         return manager
 
