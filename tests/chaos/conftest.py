@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from rich.console import Console
 from rich.table import Table
 
 from optimization.catalog.datasets import dataset_import
 from optimization.models import Run, Workspace
+from optimization.rehearsal.endpoint import Options
 from tests.chaos.arena import Arena
 from tests.chaos.scale import LONG, tallies
 from tests.chaos.scene import CountingEndpoint, Person, counting, story
@@ -33,7 +35,7 @@ def arena(tmp_path: Path, transactional_db: None) -> Iterator[Arena]:
 
 @pytest.fixture
 def endpoint(team: Workspace) -> Iterator[CountingEndpoint]:
-    with counting() as made:
+    with counting(Options(latency=0.03)) as made:
         yield made
 
 
@@ -55,17 +57,24 @@ def begin(launch: Callable[..., Run], team: Workspace) -> Callable[..., Run]:
     return lambda **changes: launch(**{"dataset": "four", **small, **changes})
 
 
+_undisturbed: list[dict[str, Any]] = []
+
+
 @pytest.fixture
 def undisturbed(
     begin: Callable[..., Run], endpoint: CountingEndpoint, annotator: User, process: Process
 ) -> dict[str, Any]:
-    """The story of the run when nothing happens to it."""
-    return story(play(begin(), annotator, strict, process))
+    """The story of the run when nothing happens to it; played once, for it never differs."""
+    if not _undisturbed:
+        _undisturbed.append(story(play(begin(), annotator, strict, process)))
+    return _undisturbed[0]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What only the long form does is not collected in the short one."""
-    left_out = [item for item in items if item.get_closest_marker("long") and not LONG]
+    """What only the long form does, or only the other database, is not collected."""
+    sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    without = {"postgresql" if sqlite else "sqlite"} | (set() if LONG else {"long"})
+    left_out = [item for item in items if any(map(item.get_closest_marker, without))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 

@@ -66,13 +66,13 @@ class Person:
         self.user = user
         self.given: dict[int, set[int]] = defaultdict(set)
         self._judge = judge
-        self._copies = copies
+        self.copies = copies
 
     def answer(self, run: Run) -> None:
         """Answer what waits now; each answer is sent `copies` times."""
         while claim := claim_next(workspace=run.workspace, user=self.user):
             request = FeedbackRequest.objects.get(pk=claim.request_id)
-            for _ in range(self._copies):
+            for _ in range(self.copies):
                 answer = answer_submit(
                     request=request,
                     user=self.user,
