@@ -48,7 +48,10 @@ def person(annotator: User) -> Person:
 def begin(launch: Callable[..., Run], team: Workspace) -> Callable[..., Run]:
     """Launch a run of two iterations over four tickets, one of them held out; keyword arguments change its config."""
     rows = [
-        {"inputs": {"ticket": f"Where is order {n}?", "customer": "Ada", "facts": f"Order: HB-{n}"}, "split": s}
+        {
+            "inputs": {"ticket": f"Where is order {n}?", "customer": "Ada", "facts": f"Order: HB-{n}"},
+            "split": s,
+        }
         for n, s in enumerate(["train", "train", "train", "test"])
     ]
     lines = "\n".join(json.dumps(row) for row in rows)

@@ -49,7 +49,7 @@ class CountingEndpoint(RehearsalEndpoint):
 
 
 @contextmanager
-def counting(options: Options = Options()) -> Iterator[CountingEndpoint]:
+def counting(options: Options) -> Iterator[CountingEndpoint]:
     """A counting endpoint, which every endpoint of the database now leads to."""
     endpoint = CountingEndpoint(options)
     with serving(endpoint.app()) as address:

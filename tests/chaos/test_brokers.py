@@ -126,7 +126,12 @@ def test_rabbitmq_as_the_broker_dies_again_and_again(
 
 @pytest.mark.parametrize("dead", ["sweeper", "beat"])
 def test_of_the_sweepers_two_places_one_may_be_dead(
-    dead: str, arena: Arena, begin: Begin, endpoint: CountingEndpoint, person: Person, undisturbed: dict[str, Any]
+    dead: str,
+    arena: Arena,
+    begin: Begin,
+    endpoint: CountingEndpoint,
+    person: Person,
+    undisturbed: dict[str, Any],
 ) -> None:
     """With a worker killed besides, so that there is something to sweep."""
     if dead == "sweeper":

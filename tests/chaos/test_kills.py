@@ -30,7 +30,14 @@ KILLS = 50
 # An item that kills its worker seven times is poison, and stops its run; chaos stays below that.
 KILLS_A_RUN = 6
 # Up to which passage of a point a worker lives; a step comes once an iteration.
-LATEST = {"before_call": 9, "after_call": 9, "after_save": 9, "before_lease": 4, "after_lease": 3, "after_commit": 8}
+LATEST = {
+    "before_call": 9,
+    "after_call": 9,
+    "after_save": 9,
+    "before_lease": 4,
+    "after_lease": 3,
+    "after_commit": 8,
+}
 
 
 @dataclass
@@ -77,7 +84,9 @@ class Slaughter:
         finishes(run, self.arena, self.person)
         healthy.kill()
         assert_nothing_lost_nothing_twice(run, self.person)
-        assert self.endpoint.calls - base - Call.objects.filter(run=run).count() == lost, "a stored call was made again"
+        assert self.endpoint.calls - base - Call.objects.filter(run=run).count() == lost, (
+            "a stored call was made again"
+        )
         self.toll.runs += 1
         self.toll.lost_calls += lost
 
