@@ -1,7 +1,7 @@
 """Taking answers in: one a person and question, whatever is clicked, retried or sent twice.
 
 1. An answer that this person already gave to the question comes back as it is; nothing is written.
-2. The body is checked against the question.
+2. The body is checked against the question, and what it says of places is turned into what it says of outputs.
 3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
 4. The last wanted answer closes the question and makes its work item due, in the same transaction.
@@ -21,8 +21,10 @@ from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
+from optimization.feedback.showings import order_shown
 from optimization.feedback.signals import item_due
 from optimization.losses.questions import QUESTION
+from optimization.losses.sides import answer_as_asked
 from optimization.models import (
     Answer,
     Claim,
@@ -53,6 +55,8 @@ def answer_submit(
     if given := _already_given(request, user, client_key):
         return given
     checked = answer_parse(QUESTION.validate_python(request.question), body)
+    if order := order_shown(request=request, user=user):
+        checked = answer_as_asked(checked, order)
     with transaction.atomic():
         locked = request_lock(request)
         if given := _already_given(request, user, client_key):
@@ -64,7 +68,7 @@ def answer_submit(
             user=user,
             client_key=client_key,
             body=checked.model_dump(mode="json"),
-            seconds=min(max(seconds, 0.0), LONGEST_SECONDS) if math.isfinite(seconds) else 0.0,
+            seconds=seconds_kept(seconds),
         )
         Claim.objects.filter(
             request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
@@ -72,6 +76,11 @@ def answer_submit(
         Draft.objects.filter(request=locked, user=user).delete()
         _close_when_complete(locked)
     return answer
+
+
+def seconds_kept(seconds: float) -> float:
+    """A time on task within reason."""
+    return min(max(seconds, 0.0), LONGEST_SECONDS) if math.isfinite(seconds) else 0.0
 
 
 def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Answer | None:
@@ -102,8 +111,9 @@ def _close_when_complete(locked: FeedbackRequest) -> None:
     )
     queue_changed(locked.workspace_id)
     item_id, run_id = locked.item_id, locked.run_id
-    transaction.on_commit(lambda: _announce(item_id, run_id))
+    transaction.on_commit(lambda: announce(item_id, run_id))
 
 
-def _announce(item_id: int, run_id: int) -> None:
+def announce(item_id: int, run_id: int) -> None:
+    """After commit: the item may go on."""
     item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)

@@ -4,18 +4,21 @@ from optimization.models.datasets import Dataset, DatasetVersion, Example, Examp
 from optimization.models.endpoints import Endpoint
 from optimization.models.feedback import (
     Answer,
+    AnswerVersion,
     Audience,
     Claim,
     ClaimState,
     Draft,
     FeedbackRequest,
     RequestState,
+    Showing,
     Skip,
 )
 from optimization.models.idempotency import IdempotentResponse
 from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
 from optimization.models.programs import Program, ProgramVersion
+from optimization.models.reviews import Decision, ProposalReview
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunState, Score
 from optimization.models.tapes import Tape
 from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
@@ -23,6 +26,7 @@ from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
 __all__ = [
     "Activity",
     "Answer",
+    "AnswerVersion",
     "ApiToken",
     "Application",
     "Audience",
@@ -32,6 +36,7 @@ __all__ = [
     "ClaimState",
     "Dataset",
     "DatasetVersion",
+    "Decision",
     "Draft",
     "Effect",
     "Endpoint",
@@ -45,12 +50,14 @@ __all__ = [
     "ParameterVersion",
     "Program",
     "ProgramVersion",
+    "ProposalReview",
     "RequestState",
     "Role",
     "Run",
     "RunEvent",
     "RunState",
     "Score",
+    "Showing",
     "Skip",
     "Step",
     "Tape",

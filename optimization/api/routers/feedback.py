@@ -4,6 +4,7 @@
 2. `answer` carries the fence and a client key of the caller's own making: sent twice, it is one answer. The next
    question comes back with it.
 3. What goes out is the question alone: not which model, version or candidate wrote a text, nor how others judged it.
+   Outputs that are compared come in an order drawn for the caller, and the answer is about the order that came.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from optimization.feedback.services import (
     claim_renew,
     draft_load,
     draft_save,
+    question_shown,
     request_skip,
 )
-from optimization.losses.questions import QUESTION, Question
+from optimization.losses.questions import Question
 from optimization.models import Audience, Claim, FeedbackRequest, RequestState
 
 router = Subject("feedback")
@@ -192,7 +194,7 @@ def _claim(claim: Claim) -> ClaimOut:
             id=asked.pk,
             kind=asked.kind,
             iteration=asked.iteration,
-            question=QUESTION.validate_python(asked.question),
+            question=question_shown(request=asked, user=claim.user),
         ),
         fence=claim.fence,
         expires_at=claim.expires_at,
