@@ -72,8 +72,10 @@ class SharedRate:
     async def acquire(self, amount: float = 1.0) -> float:
         """Wait for one's turn; the moment at which it came, to be handed to `backoff` or `recover`."""
         async with self._turn:
-            while (wait := await self._take(amount)) > 0:
+            wait = await self._take(amount)
+            while wait > 0:
                 await asyncio.sleep(wait)
+                wait = await self._take(amount)
         return time.monotonic()
 
     def refund(self, amount: float) -> None:
