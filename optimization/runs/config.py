@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ASKED = frozenset({"criteria", "rubric", "aspects", "n"})
+"""What a loss asks, whoever is asked."""
+
 
 class Choice(BaseModel):
     """A trainer, optimizer or loss by its public name, with the arguments of its signature."""
@@ -38,7 +41,7 @@ class Choice(BaseModel):
             )
         if not self.name.startswith("Human"):
             return self
-        args = {name: value for name, value in self.args.items() if name in {"criteria", "rubric", "n"}}
+        args = {name: value for name, value in self.args.items() if name in ASKED}
         return Choice(name=self.name.replace("Human", "LLM", 1), args=args)
 
 

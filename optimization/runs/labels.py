@@ -7,6 +7,10 @@ LABELS: dict[str, tuple[str, str]] = {
     # losses
     "criteria": ("What is judged", "One question, as judges read it."),
     "rubric": ("Levels", "Two or more with distinct scores; the lowest counts 0, the highest 1."),
+    "aspects": (
+        "Judged one by one",
+        "Criteria that each get a level, one a line, such as “Facts: is everything right?”. Nothing for one level in all.",
+    ),
     "require_feedback": (
         "Judges must say what would be better",
         "Always, never, or for a score and those below it.",
@@ -73,6 +77,6 @@ LABELS: dict[str, tuple[str, str]] = {
 }
 
 
-def label_of(name: str) -> tuple[str, str]:
+def name_of(name: str) -> tuple[str, str]:
     """Label and hint; of an argument that is not known here, as a plug-in's is, its name in words."""
     return LABELS.get(name, (name.replace("_", " ").capitalize(), ""))

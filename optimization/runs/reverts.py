@@ -11,7 +11,7 @@ from optimization.models import ParameterVersion, Revert, Run, RunState
 from optimization.runs.assembly import trainer_for
 from optimization.runs.changes import current_parameters
 from optimization.runs.engine.reverts import reverts_apply
-from optimization.runs.people import label_of
+from optimization.runs.people import name_of
 from optimization.runs.signals import run_due
 from optimization.runs.states import Conflict
 from optimization.trainers.effects import TrainerState
@@ -49,7 +49,7 @@ def reverts_waiting(run: Run) -> list[str]:
     waiting = run.reverts.filter(step=None).select_related("version", "user").order_by("pk")
     return [
         f"{revert.version.name} goes back to version {revert.version.number} when iteration {run.iteration + 1} is over, by "
-        f"{label_of(revert.user)}."
+        f"{name_of(revert.user)}."
         for revert in waiting
     ]
 

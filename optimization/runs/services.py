@@ -15,7 +15,8 @@ from optimization.runs.checks import LaunchError
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
-from optimization.runs.people import label_of
+from optimization.runs.people import name_of
+from optimization.runs.restart import run_restart
 from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
 from optimization.runs.signals import replay_wanted, run_due
@@ -32,6 +33,7 @@ __all__ = [
     "run_launch",
     "run_pause",
     "run_replay_ask",
+    "run_restart",
     "run_resume",
     "run_retry",
     "run_set_budget",
@@ -41,7 +43,7 @@ __all__ = [
 def run_pause(*, run: Run, user: User) -> Run:
     """No new work is taken; calls in flight end and are stored; questions stay open and answers are kept."""
     return _move(
-        run, RunState.PAUSED, f"Paused by {label_of(user)}. Answers are kept; Resume goes on where it stands."
+        run, RunState.PAUSED, f"Paused by {name_of(user)}. Answers are kept; Resume goes on where it stands."
     )
 
 
@@ -50,7 +52,7 @@ def run_resume(*, run: Run, user: User) -> Run:
         raise Conflict(
             f"“{run.name}” is {run.get_state_display().lower()}: only a paused run can be resumed."
         )
-    return _move(run, RunState.RUNNING, f"Resumed by {label_of(user)}.")
+    return _move(run, RunState.RUNNING, f"Resumed by {name_of(user)}.")
 
 
 def run_retry(*, run: Run, user: User) -> Run:
@@ -64,7 +66,7 @@ def run_retry(*, run: Run, user: User) -> Run:
         WorkItem.objects.filter(run=run, state=WorkState.DUE).update(
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
-        return _move(run, RunState.RUNNING, f"Tried again by {label_of(user)}.")
+        return _move(run, RunState.RUNNING, f"Tried again by {name_of(user)}.")
 
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
@@ -85,14 +87,14 @@ def run_set_budget(*, run: Run, user: User, budget: Decimal | None) -> Run:
     if not changed.update(budget=budget):
         raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: it spends nothing any more.")
     run.refresh_from_db()
-    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": label_of(user)})
+    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": name_of(user)})
     return run
 
 
 def run_cancel(*, run: Run, user: User) -> Run:
     """For good: open questions are withdrawn; answers still under way are stored, thanked for and not used."""
     with transaction.atomic():
-        moved = _move(run, RunState.CANCELLED, f"Cancelled by {label_of(user)}.")
+        moved = _move(run, RunState.CANCELLED, f"Cancelled by {name_of(user)}.")
         requests_withdraw(run=run)
         return moved
 

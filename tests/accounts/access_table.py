@@ -54,11 +54,14 @@ PAGES: dict[str, dict[str, Who]] = {
     "people/tokens/<int:token_id>/revoke/": {"POST": MEMBERS},
     "judge/": {"GET": JUDGES},
     "judge/counts/": {"GET": JUDGES},
+    "judge/undo/": {"GET": JUDGES},
     "judge/<int:request_id>/answer/": {"POST": JUDGES},
     "judge/<int:request_id>/later/": {"POST": JUDGES},
     "judge/<int:request_id>/skip/": {"GET": JUDGES, "POST": JUDGES},
     "judge/<int:request_id>/keep/": {"POST": JUDGES},
     "answers/": {"GET": JUDGES},
+    "answers/<int:answer_id>/": {"GET": JUDGES, "POST": JUDGES},
+    "answers/<int:answer_id>/became/": {"GET": JUDGES},
 }
 
 API: dict[str, dict[str, Who]] = {
@@ -79,6 +82,7 @@ API: dict[str, dict[str, Who]] = {
     "api/v1/runs/<run_id>/pause": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/resume": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/cancel": {"POST": OPERATORS},
+    "api/v1/runs/<run_id>/restart": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/retry": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/parameters/<version_id>/revert": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/replay": {"GET": MEMBERS, "POST": OPERATORS},
@@ -93,6 +97,8 @@ API: dict[str, dict[str, Who]] = {
     "api/v1/feedback/requests": {"GET": OPERATORS},
     "api/v1/feedback/answers/<answer_id>/became": {"GET": JUDGES},
     "api/v1/feedback/claim": {"POST": JUDGES},
+    "api/v1/feedback/answers": {"GET": JUDGES},
+    "api/v1/feedback/answers/<answer_id>": {"GET": JUDGES, "PUT": JUDGES},
     "api/v1/feedback/requests/<request_id>/heartbeat": {"POST": JUDGES},
     "api/v1/feedback/requests/<request_id>/answer": {"POST": JUDGES},
     "api/v1/feedback/requests/<request_id>/skip": {"POST": JUDGES},

@@ -26,6 +26,7 @@ from optimization.runs.services import (
     run_fork,
     run_launch,
     run_pause,
+    run_restart,
     run_resume,
     run_retry,
     run_set_budget,
@@ -193,6 +194,13 @@ def run_cancel_now(request: ApiRequest, run_id: Id) -> RunWhole:
 def run_retry_now(request: ApiRequest, run_id: Id) -> RunWhole:
     """Tries again what failed; nothing that is stored is asked or paid for again."""
     return _whole(run_retry(run=run_found(request, run_id), user=request.auth.user))
+
+
+@router.route("POST", "/{run_id}/restart", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
+def run_restart_now(request: ApiRequest, run_id: Id) -> RunWhole:
+    """Begins the iteration of a stopped run anew, with the code as it is now; every call and answer that still fits is
+    used again."""
+    return _whole(run_restart(run=run_found(request, run_id), user=request.auth.user))
 
 
 def run_found(request: ApiRequest, run_id: int) -> Run:

@@ -16,6 +16,7 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
+from optimization.feedback.services import requests_left_withdraw
 from optimization.models import Activity, Candidate, Iteration, Run, RunState, WorkItem, WorkState
 from optimization.models import Effect as EffectRow
 from optimization.runs.assembly import loss_made, trainer_for
@@ -170,6 +171,8 @@ def _iteration_end(run: Run, state: TrainerState) -> bool:
     iteration.update(finished_at=Now())
     if run.reverts.filter(step=None).exists():
         state = reverts_apply(run, run.iteration, state)
+    if run.restarted == run.iteration:
+        requests_left_withdraw(run=run)
     run.iteration += 1
     run.trainer_state = state.model_dump(mode="json")
     run.save(update_fields=["iteration", "trainer_state"])

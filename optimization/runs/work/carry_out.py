@@ -15,7 +15,7 @@ from optimization.runs.work.backward import backward
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.examples import evaluate, forward
 from optimization.runs.work.proposals import propose
-from optimization.runs.work.settling import Attention, GiveUp, Park, Return
+from optimization.runs.work.settling import Adopt, Attention, GiveUp, Park, Return
 from optimization.runs.work.sheet import Sheet, at_work
 from optimization.runs.work.writer import Operation
 
@@ -37,6 +37,9 @@ async def carry_out(sheet: Sheet, bench: Bench) -> None:
         done = Attention(sheet.item, str(mismatch))
     except Exception as error:
         done = _after_error(sheet, error, bench)
+    if sheet.anew and any(sheet.adopted):
+        calls, questions = map(frozenset, sheet.adopted)
+        await bench.write(Adopt(sheet.item, calls, questions))
     await bench.write(done)
 
 
