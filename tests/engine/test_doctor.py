@@ -64,7 +64,9 @@ def answer_all_of(request: FeedbackRequest) -> None:
 UNDER_WAY = [
     Breach(lambda run: of(run, RunEvent).first().delete(), "events were numbered, and"),
     Breach(
-        lambda run: Run.objects.filter(pk=run.pk).update(event_seq=3), "Its next event would be numbered 4", True
+        lambda run: Run.objects.filter(pk=run.pk).update(event_seq=3),
+        "Its next event would be numbered 4",
+        True,
     ),
     Breach(
         lambda run: Run.objects.filter(pk=run.pk).update(budget=1, spent=0), "and it counts $0.0000 as", True
@@ -101,8 +103,10 @@ UNDER_WAY = [
         "The commit of iteration 1 was left without a result.",
     ),
     Breach(
-        lambda run: items(run, effect__iteration=0, kind="backward").update(result={"draft": ["Other."]})
-        and items(run, effect__iteration=0, kind="forward").update(result={"example": 0, "score": 0.9}),
+        lambda run: (
+            items(run, effect__iteration=0, kind="backward").update(result={"draft": ["Other."]})
+            and items(run, effect__iteration=0, kind="forward").update(result={"example": 0, "score": 0.9})
+        ),
         "Iteration 1, forward: its result is not what its work items hold.",
     ),
     Breach(lambda run: of(run, Step).delete(), "The journal of iteration 1 commits, and there is no step."),
@@ -111,9 +115,7 @@ UNDER_WAY = [
         "and its step accepts initial.",
     ),
     Breach(
-        lambda run: Application.objects.create(
-            step=of(run, Step).get(), answer=_answer_of(run, iteration=1)
-        ),
+        lambda run: Application.objects.create(step=of(run, Step).get(), answer=_answer_of(run, iteration=1)),
         "which is of iteration 2",
     ),
     Breach(
@@ -171,8 +173,10 @@ UNDER_WAY = [
         "Its candidate 0.3.0 has no version of draft.system_prompt, refine.system_prompt.",
     ),
     Breach(
-        lambda run: of(run, Candidate).get(key="0.3.0").versions.add(
-            *of(run, Candidate).get(key="initial").versions.all()
+        lambda run: (
+            of(run, Candidate)
+            .get(key="0.3.0")
+            .versions.add(*of(run, Candidate).get(key="initial").versions.all())
         ),
         "has two versions of draft.system_prompt.",
     ),
@@ -223,7 +227,9 @@ def test_it_finds_each_breach_and_mends_what_is_safe(
                 assert not any(breach.says in sentence for sentence in said()), breach.says
     assert said() == []
 
-    items(run, effect__iteration=1, state="waiting").update(state="done", fence=5, result={"tape": "gone", "example": 0})
+    items(run, effect__iteration=1, state="waiting").update(
+        state="done", fence=5, result={"tape": "gone", "example": 0}
+    )
     assert any("its tape is missing" in sentence for sentence in said())
     assert Tape.objects.count() == 2
 
@@ -237,7 +243,9 @@ def test_its_exit_code_says_whether_all_is_well(
     assert out.getvalue() == f"{len(CHECKS)} checks of 1 run: all is well.\n"
 
     Run.objects.filter(pk=run.pk).update(finished_at=None)
-    with pytest.raises(CommandError, match=r"1 of what was found is left\. 1 can be repaired: add --repair\."):
+    with pytest.raises(
+        CommandError, match=r"1 of what was found is left\. 1 can be repaired: add --repair\."
+    ):
         call_command("runs", "doctor", str(run.pk), stdout=out)
     call_command("runs", "doctor", "--repair", stdout=out)
     assert out.getvalue().endswith("all is well, 1 repaired.\n")

@@ -23,7 +23,9 @@ class Command(BaseCommand):
         replay.add_argument("run", type=int, help="the run's number, as in its address")
 
         doctor = deeds.add_parser("doctor", help="check every invariant, say each breach in words")
-        doctor.add_argument("run", type=int, nargs="?", help="one run's number; all runs where it is left out")
+        doctor.add_argument(
+            "run", type=int, nargs="?", help="one run's number; all runs where it is left out"
+        )
         doctor.add_argument("--repair", action="store_true", help="mend what is safe to mend")
         doctor.add_argument("--list", action="store_true", help="say what is checked, and check nothing")
 

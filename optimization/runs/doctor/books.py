@@ -55,9 +55,7 @@ def events(runs: QuerySet[Run]) -> Iterator[Finding]:
 
 def budgets(runs: QuerySet[Run]) -> Iterator[Finding]:
     """What a killed worker had set aside stays set aside (decision 1): `reserved` alone is no breach."""
-    costs = dict(
-        Call.objects.filter(run__in=runs).order_by().values_list("run").annotate(cost=Sum("cost"))
-    )
+    costs = dict(Call.objects.filter(run__in=runs).order_by().values_list("run").annotate(cost=Sum("cost")))
     for run in runs.filter(budget__isnull=False):
         cost = costs.get(run.pk, 0.0)
         if run.spent < cost - A_CENT_S_HUNDREDTH:

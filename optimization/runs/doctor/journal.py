@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from optimization.models import Application, Effect, Iteration, Run, Step, WorkItem, WorkState
+from optimization.models import Application, Effect, Iteration, Run, RunEvent, Step, WorkItem, WorkState
 from optimization.runs.assembly import trainer_for
 from optimization.runs.doctor.findings import Finding
 from optimization.runs.engine.pins import drift
@@ -21,14 +21,16 @@ OPEN = (WorkState.DUE, WorkState.LEASED, WorkState.WAITING)
 def iterations(runs: QuerySet[Run]) -> Iterator[Finding]:
     numbers: dict[int, list[int]] = defaultdict(list)
     rows = Iteration.objects.filter(run__in=runs).order_by("run", "number")
-    for run, number in rows.values_list("run", "number"):
-        numbers[run].append(number)
+    for run_id, number in rows.values_list("run", "number"):
+        numbers[run_id].append(number)
     for run in runs:
         found, first = numbers[run.pk], run.forked_at or 0
         if found != list(range(first, first + len(found))):
             yield Finding(f"Its iterations are numbered {_shown(found)}: some are missing.", run)
-        elif found and found[-1] > run.iteration or first + len(found) < run.iteration:
-            yield Finding(f"It is at iteration {run.iteration + 1}, and {counted(len(found), 'row')} are there.", run)
+        elif (found and found[-1] > run.iteration) or first + len(found) < run.iteration:
+            yield Finding(
+                f"It is at iteration {run.iteration + 1}, and {counted(len(found), 'row')} are there.", run
+            )
     for row in rows.filter(number__lt=F("run__iteration"), finished_at=None).select_related("run"):
         yield Finding(f"Iteration {row.number + 1} lies behind it and is not over.", row.run)
 
@@ -44,7 +46,9 @@ def effects(runs: QuerySet[Run]) -> Iterator[Finding]:
             yield Finding(f"The effects of iteration {iteration + 1} are numbered {listed}.", found[0].run)
     open_work = WorkItem.objects.filter(effect=OuterRef("pk"), state__in=OPEN)
     for row in rows.filter(Exists(open_work), done_at__isnull=False):
-        yield Finding(f"The {row.kind} of iteration {row.iteration + 1} is done, and work of it is open.", row.run)
+        yield Finding(
+            f"The {row.kind} of iteration {row.iteration + 1} is done, and work of it is open.", row.run
+        )
     for row in rows.filter(iteration__lt=F("run__iteration"), done_at=None):
         yield Finding(f"The {row.kind} of iteration {row.iteration + 1} was left without a result.", row.run)
 
@@ -65,18 +69,31 @@ def retraced(runs: QuerySet[Run]) -> Iterator[Finding]:
 
 
 def steps(runs: QuerySet[Run]) -> Iterator[Finding]:
-    """The last step of an iteration that no person declared is the one that its journal commits."""
+    """The last step of an iteration that no person declared is the one that its journal commits.
+
+    An iteration that was begun anew keeps the step that it had taken before.
+    """
     committed: dict[tuple[int, int], Any] = {}
     commits = Effect.objects.filter(run__in=runs, kind="commit", done_at__isnull=False).order_by("ordinal")
     for run_id, iteration, result in commits.values_list("run", "iteration", "result"):
         committed[run_id, iteration] = (result or {}).get("candidate")
     taken = Step.objects.filter(run__in=runs, reverts=None).select_related("run", "candidate")
+    anew = {
+        (run_id, payload.get("iteration"))
+        for run_id, payload in RunEvent.objects.filter(run__in=runs, kind="restart").values_list(
+            "run", "payload"
+        )
+    }
     last: dict[tuple[int, int], Step] = {}
     for step in taken.order_by("revision"):
         last[step.run_id, step.iteration] = step
     for place, step in last.items():
         if place not in committed:
-            yield Finding(f"The step of iteration {step.iteration + 1} has no commit in the journal.", step.run)
+            if place in anew:
+                continue
+            yield Finding(
+                f"The step of iteration {step.iteration + 1} has no commit in the journal.", step.run
+            )
         elif committed[place] != step.candidate.key:
             yield Finding(
                 f"The journal of iteration {step.iteration + 1} commits {committed[place]}, and its step accepts "
@@ -85,7 +102,9 @@ def steps(runs: QuerySet[Run]) -> Iterator[Finding]:
             )
     by_id = {run.pk: run for run in runs}
     for run_id, iteration in committed.keys() - last.keys():
-        yield Finding(f"The journal of iteration {iteration + 1} commits, and there is no step.", by_id[run_id])
+        yield Finding(
+            f"The journal of iteration {iteration + 1} commits, and there is no step.", by_id[run_id]
+        )
 
 
 def applications(runs: QuerySet[Run]) -> Iterator[Finding]:

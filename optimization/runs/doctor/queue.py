@@ -59,7 +59,7 @@ def _close(request: FeedbackRequest) -> bool:
     if locked.state != RequestState.OPEN or locked.answers.count() < locked.wanted:
         return False
     FeedbackRequest.objects.filter(pk=locked.pk).update(state=RequestState.ANSWERED, answered_at=Now())
-    WorkItem.objects.filter(pk=locked.item_id, state=WorkState.WAITING).update(
+    WorkItem.objects.filter(feedback_requests=locked, state=WorkState.WAITING).update(
         state=WorkState.DUE, due_at=Now()
     )
     return True

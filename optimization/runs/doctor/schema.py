@@ -44,4 +44,8 @@ def _twice(model: type[models.Model], wanted: models.BaseConstraint) -> str:
     if wanted.condition is not None:
         rows = rows.filter(wanted.condition)
     repeated = rows.order_by().values(*wanted.fields).annotate(rows=Count("pk")).filter(rows__gt=1).count()
-    return f", and {repeated} of its keys ({', '.join(wanted.fields)}) are there more than once" if repeated else ""
+    return (
+        f", and {repeated} of its keys ({', '.join(wanted.fields)}) are there more than once"
+        if repeated
+        else ""
+    )

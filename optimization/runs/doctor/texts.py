@@ -14,8 +14,8 @@ from optimization.runs.doctor.findings import Finding
 def candidates(runs: QuerySet[Run]) -> Iterator[Finding]:
     names: dict[int, Counter[str]] = defaultdict(Counter)
     through = Candidate.versions.through.objects.filter(candidate__run__in=runs)
-    for candidate, name in through.values_list("candidate", "parameterversion__name"):
-        names[candidate][name] += 1
+    for key, name in through.values_list("candidate", "parameterversion__name"):
+        names[key][name] += 1
     for run in runs:
         found = list(Candidate.objects.filter(run=run).order_by("pk"))
         whole = set(names[found[0].pk]) if found else set()
