@@ -3,6 +3,7 @@
 
 import { ask } from "./ask.js";
 import { forget } from "./drafts.js";
+import { drop, keepForLater } from "./outbox.js";
 import { announce, clearNotice, desk, isEmpty, notice, show, verdict } from "./regions.js";
 import { takeTime } from "./time.js";
 
@@ -15,7 +16,7 @@ export function watchSending() {
     event.preventDefault();
     send(event.target, event.submitter?.getAttribute("formaction") ?? event.target.action);
   });
-  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, link.dataset.said));
+  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, { instead: link.dataset.said }));
   onClick("[data-put-off]", () => document.getElementById("later").click());
   onClick("#skip", () => skipping().showModal());
   onClick("#keep", () => skipping().close());
@@ -34,12 +35,16 @@ function send(form, address) {
   if (form === verdict()) takeTime(form);
   const request = verdict()?.dataset.request;
   const isAnswer = form === verdict() && address === form.action;
-  return goOn(() => ask(address, new FormData(form)), isAnswer ? "Sent." : "", () => {
-    if (isAnswer) forget(request);
-  });
+  const whenAway = isAnswer && !form.hasAttribute("data-edit") ? () => keepForLater(form) : undefined;
+  const whenDone = () => {
+    if (!isAnswer) return;
+    forget(request);
+    drop(request);
+  };
+  return goOn(() => ask(address, new FormData(form)), isAnswer ? "Sent." : "", whenDone, { whenAway });
 }
 
-async function goOn(question, said, afterwards = () => {}, instead = "") {
+async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway } = {}) {
   if (underWay) return;
   underWay = true;
   document.getElementById("send")?.setAttribute("aria-disabled", "true");
@@ -59,6 +64,7 @@ async function goOn(question, said, afterwards = () => {}, instead = "") {
     showTrouble();
   } else {
     skipping()?.close();
+    if (whenAway && (outcome === "unreachable" || outcome === "failed")) whenAway();
     notice(outcome);
   }
 }
