@@ -62,7 +62,8 @@ def item_reread(locked: FeedbackRequest) -> bool:
 
     The caller holds the locks of the run and of the question, in this order.
     """
-    item = WorkItem.objects.select_for_update().filter(pk=locked.item_id, effect__done_at=None).first()
+    open_items = WorkItem.objects.filter(effect__done_at=None)
+    item = open_items.select_for_update(of=("self",)).filter(pk=locked.item_id or 0).first()
     if item is None:
         return False
     if item.state == WorkState.WAITING:

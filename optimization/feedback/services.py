@@ -4,7 +4,12 @@ from optimization.feedback.answers import answer_submit
 from optimization.feedback.claims import claim_next, claim_release, claim_renew
 from optimization.feedback.drafts import draft_load, draft_save
 from optimization.feedback.edits import answer_edit
-from optimization.feedback.requests import request_open, request_skip, requests_withdraw
+from optimization.feedback.requests import (
+    request_open,
+    request_skip,
+    requests_left_withdraw,
+    requests_withdraw,
+)
 from optimization.feedback.showings import question_shown
 
 __all__ = [
@@ -18,5 +23,6 @@ __all__ = [
     "question_shown",
     "request_open",
     "request_skip",
+    "requests_left_withdraw",
     "requests_withdraw",
 ]
