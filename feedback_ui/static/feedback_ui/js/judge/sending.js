@@ -14,6 +14,7 @@ export function watchSending() {
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-desk-post]")) return;
     event.preventDefault();
+    if (event.submitter?.id === "read") return preview(event.target, event.submitter.formAction);
     send(event.target, event.submitter?.getAttribute("formaction") ?? event.target.action);
   });
   onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, { instead: link.dataset.said }));
@@ -29,6 +30,15 @@ function onClick(place, deed) {
     event.preventDefault();
     deed(link);
   });
+}
+
+// How it would be read: in the dialog; nothing is sent for good.
+async function preview(form, address) {
+  const { outcome, text } = await ask(address, new FormData(form));
+  if (outcome !== "done") return notice(outcome);
+  const dialog = document.getElementById("dialog");
+  dialog.innerHTML = text;
+  dialog.showModal();
 }
 
 function send(form, address) {
