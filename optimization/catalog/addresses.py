@@ -1,23 +1,24 @@
 """Which addresses may be called, checked where the connection is made and not only where the name is written.
 
-A name can resolve to a public address when it is saved and to a private one when it is called. So every address that
-a name gives is checked as it is looked up for a connection, and the connection goes to the address that was checked.
+A name can resolve to a public address when it is saved and to a private one when it is called. So the transport
+resolves the name itself, checks every address that it gives, and connects to the address that it checked.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from aiohttp import ClientSession, ThreadedResolver
-from aiohttp.abc import ResolveResult
+import httpx2
 from django.conf import settings
 
-from optimization.llm.connections import make_session
+from optimization.llm.connections import Connections
 from optimization.llm.endpoints import EndpointConfig
 
+LOOKED_UP_FOR = 30.0
 Address = IPv4Address | IPv6Address
 
 
@@ -77,33 +78,50 @@ class AddressPolicy:
         return host.lower().rstrip(".") in self.hosts
 
 
-class GuardedResolver(ThreadedResolver):
-    """Finds addresses that the policy allows, and no others: a connection goes to what was found here."""
+class GuardedTransport(Connections):
+    """Connects to addresses that the policy allows, and to no others. Give it to a client that follows no redirects."""
 
     def __init__(self, policy: AddressPolicy) -> None:
         super().__init__()
         self._policy = policy
+        self._found: dict[tuple[str, int | None], tuple[float, list[str]]] = {}
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Every address of the host, each checked. Raises AddressRefused."""
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Tries the host's addresses in turn. The Host header and the certificate's name stay the host's."""
+        host, port = request.url.host, request.url.port
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        refused: httpx2.ConnectError | None = None
+        for address in await self._addresses(host, port):
+            request.url = request.url.copy_with(host=address)
+            try:
+                return await super().handle_async_request(request)
+            except httpx2.ConnectError as error:
+                refused = error
+        self._found.pop((host, port), None)
+        raise refused or httpx2.ConnectError(f"{host} has no address")
+
+    async def _addresses(self, host: str, port: int | None) -> list[str]:
+        """All addresses of the host, every one checked; looked up again after a while."""
+        loop = asyncio.get_running_loop()
+        until, known = self._found.get((host, port), (0.0, []))
+        if loop.time() < until:
+            return known
         self._policy.check_host(host)
-        found = await super().resolve(host, port, family)
-        for entry in found:
-            self._policy.check_address(host, ip_address(entry["host"].partition("%")[0]))
-        return found
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpx2.ConnectError(f"{host} has no address: {error.strerror}") from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        for address in addresses:
+            self._policy.check_address(host, ip_address(address.partition("%")[0]))
+        self._found[host, port] = (loop.time() + LOOKED_UP_FOR, addresses)
+        return addresses
 
 
-def open_guarded_session(endpoint: EndpointConfig) -> ClientSession:
-    """With what a deployment calls an endpoint: `ResourceManager(config, open_session=open_guarded_session)`.
-
-    Raises AddressRefused for an address that is written as a number, which no resolver sees.
-    """
-    policy = address_policy(endpoint.url)
-    if _literal(urlsplit(endpoint.url).hostname or "") is not None:
-        policy.check_url(endpoint.url)
-    return make_session(resolver=GuardedResolver(policy))
+def guarded_http_client(endpoint: EndpointConfig) -> httpx2.AsyncClient:
+    """The client with which a deployment calls an endpoint: `ResourceManager(config, http_client=guarded_http_client)`."""
+    transport = GuardedTransport(address_policy(endpoint.url))
+    return httpx2.AsyncClient(transport=transport, timeout=None, follow_redirects=False)
 
 
 def address_policy(url: str = "") -> AddressPolicy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from optimization.catalog.addresses import open_guarded_session
+from optimization.catalog.addresses import guarded_http_client
 from optimization.catalog.endpoints import endpoint_config
 from optimization.catalog.errors import EndpointRefused
 from optimization.llm import EndpointConfig, ResourceConfig, ResourceManager
@@ -44,7 +44,7 @@ def endpoint_test(endpoint: Endpoint) -> EndpointTest:
 
 
 async def _call(name: str, config: EndpointConfig) -> Completion:
-    manager = ResourceManager(ResourceConfig({name: config}), open_session=open_guarded_session)
+    manager = ResourceManager(ResourceConfig({name: config}), http_client=guarded_http_client)
     try:
         return await manager.complete(name, _REQUEST)
     finally:

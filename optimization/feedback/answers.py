@@ -106,7 +106,7 @@ def _close_when_complete(locked: FeedbackRequest) -> None:
     if locked.state != RequestState.OPEN or locked.answers.count() < locked.wanted:
         return
     FeedbackRequest.objects.filter(pk=locked.pk).update(state=RequestState.ANSWERED, answered_at=Now())
-    WorkItem.objects.filter(pk=locked.item_id, state=WorkState.WAITING).update(
+    WorkItem.objects.filter(feedback_requests=locked, state=WorkState.WAITING).update(
         state=WorkState.DUE, due_at=Now()
     )
     queue_changed(locked.workspace_id)
@@ -114,6 +114,6 @@ def _close_when_complete(locked: FeedbackRequest) -> None:
     transaction.on_commit(lambda: announce(item_id, run_id))
 
 
-def announce(item_id: int, run_id: int) -> None:
+def announce(item_id: int | None, run_id: int) -> None:
     """After commit: the item may go on."""
     item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)

@@ -59,6 +59,13 @@ def requests_withdraw(*, run: Run) -> int:
     return withdrawn
 
 
+def requests_left_withdraw(*, run: Run) -> None:
+    """At the end of an iteration that was begun anew: what nothing in it asks any more leaves the queue."""
+    left = run.feedback_requests.filter(iteration=run.iteration, item=None, state=RequestState.OPEN)
+    if left.update(state=RequestState.WITHDRAWN):
+        queue_changed(run.workspace_id)
+
+
 @transaction.atomic
 def request_skip(*, request: FeedbackRequest, user: User, reason: str = "") -> Skip:
     """Pass the question on to others: it is not offered to this person again. A second skip changes nothing."""

@@ -1,56 +1,64 @@
-"""HTTP to one endpoint: as many connections as there are calls at once, each kept for the calls after it."""
+"""Connections to one endpoint, hundreds at once.
+
+A pool of connections looks at every one of them for each request and again for each reply, which at 256 at once costs
+more than the request itself. Here each connection has a pool of its own, and the one used last is used first.
+"""
 
 from __future__ import annotations
 
 import ssl
-from functools import lru_cache
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from collections.abc import AsyncIterator, Callable
 
-import aiohttp
-import truststore
-from aiohttp.abc import AbstractResolver
+import httpx2
 
-from optimization.llm.endpoints import EndpointConfig
-
-# Many servers close what has been idle for five seconds; a call on such a connection would be lost.
-KEEP_ALIVE_SECONDS = 4.0
-_LONGEST_LINE = 2**20
+KEEP_ALIVE_SECONDS = 60.0
+_ONE = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_SECONDS)
 
 
-def open_session(endpoint: EndpointConfig) -> aiohttp.ClientSession:
-    """A session for one endpoint in the present event loop. The environment's proxy holds, where there is one for it."""
-    return make_session(proxy=proxy_for(endpoint.url))
+class Connections(httpx2.AsyncBaseTransport):
+    """As many connections as are in use at once; whoever calls sees to it that there are not too many."""
+
+    def __init__(self) -> None:
+        self._context: ssl.SSLContext = httpx2.create_ssl_context()
+        self._free: list[httpx2.AsyncHTTPTransport] = []
+        self._all: list[httpx2.AsyncHTTPTransport] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        connection = self._free.pop() if self._free else self._new()
+        try:
+            response = await connection.handle_async_request(request)
+        except BaseException:
+            self._free.append(connection)
+            raise
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Held(response.stream, lambda: self._free.append(connection))
+        return response
+
+    async def aclose(self) -> None:
+        for connection in self._all:
+            await connection.aclose()
+
+    def _new(self) -> httpx2.AsyncHTTPTransport:
+        connection = httpx2.AsyncHTTPTransport(verify=self._context, limits=_ONE)
+        self._all.append(connection)
+        return connection
 
 
-def make_session(
-    *, resolver: AbstractResolver | None = None, proxy: str | None = None
-) -> aiohttp.ClientSession:
-    """A session without a timeout, cookies or a limit of its own: those who call see to that.
+class _Held(httpx2.AsyncByteStream):
+    """A reply's bytes; closed, its connection is free."""
 
-    `resolver` finds the addresses of a host; connections go to what it found and nowhere else.
-    """
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=_authorities(), resolver=resolver
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(),
-        read_bufsize=_LONGEST_LINE,
-        proxy=proxy,
-    )
+    def __init__(self, stream: httpx2.AsyncByteStream, release: Callable[[], None]) -> None:
+        self._stream = stream
+        self._release: Callable[[], None] | None = release
 
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
 
-def proxy_for(url: str) -> str | None:
-    """The proxy that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY mean for a URL."""
-    parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.hostname):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
-
-
-@lru_cache(maxsize=1)
-def _authorities() -> ssl.SSLContext:
-    """Whose certificates are trusted: those that the machine trusts."""
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    async def aclose(self) -> None:
+        release, self._release = self._release, None
+        try:
+            await self._stream.aclose()
+        finally:
+            if release is not None:
+                release()

@@ -92,6 +92,18 @@ class ServerFailed(EndpointError):
     remedy = "The fault is the server's: try again later, or look at its log if it is yours."
 
 
+class EndpointDown(EndpointError):
+    """The breaker is open: the call was not made."""
+
+    remedy = "The fault is the server's: it is tried again by itself; look at its log if it is yours."
+
+    def __init__(self, where: str, failures: int, seconds: float, last: str) -> None:
+        what = (
+            f"failed {failures} times in a row and is left alone for {seconds:.0f} s; the last time it {last}"
+        )
+        super().__init__(where, what, retry_after=seconds)
+
+
 class GarbledReply(EndpointError):
     """A reply that is not a chat completion; `raw` holds what came."""
 

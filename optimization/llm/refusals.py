@@ -1,4 +1,4 @@
-"""Statuses and broken connections told as an EndpointError: which fault it is, and whether waiting helps."""
+"""What the OpenAI client raises, told as an EndpointError: which fault it is, and whether waiting helps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import time
 from collections.abc import Mapping
 
-import aiohttp
+import httpx2
+import openai
 
 from optimization.llm.endpoints import EndpointConfig
 from optimization.llm.errors import (
@@ -36,27 +37,31 @@ _SHOWN = 300
 
 
 def translate(error: Exception, where: str, endpoint: EndpointConfig) -> EndpointError:
-    """What the HTTP client raises, in Handgrad's words."""
+    """The error in Handgrad's words, without the endpoint's key even where the server repeats it."""
     match error:
-        case TimeoutError():
+        case openai.APITimeoutError() | TimeoutError():
             return TimedOut(where, f"did not answer within {endpoint.timeout:g} s")
-        case aiohttp.ClientConnectorError():
-            return Unreachable(where, f"could not be reached ({_cause(error, endpoint)})")
-        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError() | OSError():
-            return ConnectionLost(where, f"broke the connection off ({_cause(error, endpoint)})")
-        case aiohttp.InvalidURL():
-            return RequestRefused(where, "has an address that cannot be called")
-        case aiohttp.ClientError():
-            return GarbledReply(where, f"sent what is not HTTP: {_cause(error, endpoint)}")
-    return RequestRefused(where, f"may not be called ({_cause(error, endpoint)})")
+        case openai.APIStatusError():
+            return _of_status(error, where, endpoint)
+        case openai.APIConnectionError():
+            cause = error.__cause__ or error
+            said = shown(str(cause) or type(cause).__name__, endpoint)
+            if isinstance(cause, httpx2.ReadError | httpx2.RemoteProtocolError):
+                return ConnectionLost(where, f"broke the connection ({said})")
+            return Unreachable(where, f"could not be reached ({said})")
+        case openai.APIError():
+            return ServerFailed(where, f"broke off its reply: {shown(error.message, endpoint)}")
+        case json.JSONDecodeError():
+            return GarbledReply(
+                where, "sent a stream with a piece that is not JSON", raw=shown(error.doc, endpoint)
+            )
+    return GarbledReply(where, f"sent what the client cannot read: {shown(str(error), endpoint)}")
 
 
-def refused(
-    status: int, headers: Mapping[str, str], content: bytes, where: str, endpoint: EndpointConfig
-) -> EndpointError:
-    """What a status other than success means, without the endpoint's key even where the server repeats it."""
-    words, code = words_of(content)
-    said = f": {words}" if (words := shown(words, endpoint)) else ""
+def _of_status(error: openai.APIStatusError, where: str, endpoint: EndpointConfig) -> EndpointError:
+    status, code = error.status_code, error.code or ""
+    said = f": {words}" if (words := shown(_words(error), endpoint)) else ""
+    retry_after = retry_after_seconds(error.response.headers)
     kind: type[EndpointError]
     if status in (401, 403):
         kind, what = KeyRefused, f"refused the API key ({status}){said}"
@@ -71,32 +76,23 @@ def refused(
     elif status >= 500 or status in (409, 425):
         kind, what = ServerFailed, f"failed ({status}){said}"
     elif 300 <= status < 400:
-        there = headers.get("location", "elsewhere")
+        there = error.response.headers.get("location", "elsewhere")
         kind, what = RequestRefused, f"redirects to {there} ({status}), and redirects are not followed"
     elif code in UNFIT_CODES or status == 413:
         kind, what = RequestUnfit, f"cannot take this request ({status}){said}"
     else:
         kind, what = RequestRefused, f"refused the request ({status}){said}"
-    return kind(where, what, status=status, retry_after=retry_after_seconds(headers))
+    return kind(where, what, status=status, retry_after=retry_after)
 
 
-def words_of(content: bytes) -> tuple[str, str]:
-    """The message and the code in an error's body; a page of HTML says nothing."""
-    text = content.decode(errors="replace")
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return ("" if "<" in text[:20] else text), ""
-    if isinstance(body, dict):
-        body = body.get("error") or body
-    if not isinstance(body, dict):
-        return (body if isinstance(body, str) else ""), ""
-    message = body.get("message") or body.get("detail") or body or ""
-    return (message if isinstance(message, str) else json.dumps(message)), str(body.get("code") or "")
-
-
-def _cause(error: Exception, endpoint: EndpointConfig) -> str:
-    return shown(str(error) or type(error).__name__, endpoint)
+def _words(error: openai.APIStatusError) -> str:
+    body = error.body
+    if isinstance(body, Mapping):
+        message = body.get("message") or body.get("detail") or body.get("error") or body
+        return message if isinstance(message, str) else json.dumps(message)
+    if isinstance(body, str) and "<" not in body[:20]:
+        return body
+    return ""
 
 
 def shown(text: str, endpoint: EndpointConfig) -> str:

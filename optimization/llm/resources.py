@@ -6,16 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import aiohttp
+import httpx2
 
 from optimization.llm.budget import Budget
 from optimization.llm.cache import CompletionCache, cache_key
 from optimization.llm.calls import EndpointCalls
-from optimization.llm.connections import open_session
 from optimization.llm.endpoints import EndpointConfig, ResourceConfig
-from optimization.llm.limits import MakeLimiter, in_memory
+from optimization.llm.limits import MakeLimiter, MakePlaces, in_memory, places_in_memory
 from optimization.llm.messages import Completion, CompletionRequest, Usage
-from optimization.llm.wire import OnPiece
+from optimization.llm.wire import make_http_client
 
 OnDelta = Callable[[str, str], None]
 
@@ -25,7 +24,7 @@ class ResourceManager:
 
     Aliases of equal endpoints share one client and its limits. `usage_by_alias` sums what the endpoints have used, by
     the alias that was asked for. With `on_delta` replies are streamed, and `on_delta(alias, text)` is told each piece.
-    `limiter` and `open_session` let a deployment share limits between processes and check where connections go.
+    `limiter`, `places` and `http_client` let a deployment share limits between processes and check where connections go.
     """
 
     def __init__(
@@ -36,7 +35,8 @@ class ResourceManager:
         cache: CompletionCache | None = None,
         on_delta: OnDelta | None = None,
         limiter: MakeLimiter = in_memory,
-        open_session: Callable[[EndpointConfig], aiohttp.ClientSession] = open_session,
+        places: MakePlaces = places_in_memory,
+        http_client: Callable[[EndpointConfig], httpx2.AsyncClient] = make_http_client,
     ) -> None:
         if isinstance(config, EndpointConfig):
             config = ResourceConfig(default=config)
@@ -46,7 +46,8 @@ class ResourceManager:
         self._cache = cache
         self._on_delta = on_delta
         self._limiter = limiter
-        self._open_session = open_session
+        self._places = places
+        self._http_client = http_client
         self._by_alias: dict[str, EndpointCalls] = {}
         self._by_endpoint: dict[EndpointConfig, EndpointCalls] = {}
 
@@ -82,12 +83,17 @@ class ResourceManager:
         calls = self._by_endpoint.get(endpoint)
         if calls is None:
             calls = EndpointCalls(
-                name, endpoint, open_session=self._open_session, limiter=self._limiter, budget=self._budget
+                name,
+                endpoint,
+                http_client=self._http_client,
+                limiter=self._limiter,
+                places=self._places,
+                budget=self._budget,
             )
             self._by_endpoint[endpoint] = calls
         self._by_alias[alias] = calls
         return calls
 
-    def _listener(self, alias: str) -> OnPiece | None:
+    def _listener(self, alias: str) -> Callable[[str], None] | None:
         on_delta = self._on_delta
         return (lambda piece: on_delta(alias, piece)) if on_delta is not None else None

@@ -1,30 +1,32 @@
-"""One request over HTTP: the body that goes out, the reply that comes in, and what spoils it.
+"""One request over one OpenAI client: the body that goes out, the reply that comes in, and what spoils it.
 
-The API is OpenAI's chat completions, which most servers speak. The reply is read from its JSON, so that a page of
+The reply is read from the raw response: it is a third of the client's own parsing in processor time, and a page of
 HTML, cut JSON or a missing choice is told apart from a model's words.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.request import getproxies
 
-import aiohttp
+import httpx2
+import openai
+from openai._types import RequestOptions
+from openai.types.chat import ChatCompletionChunk
 from pydantic_core import from_json
 
+from optimization.llm.connections import Connections
 from optimization.llm.endpoints import EndpointConfig
-from optimization.llm.errors import EmptyReply, GarbledReply, KeyRefused, ServerFailed
+from optimization.llm.errors import EmptyReply, EndpointError, GarbledReply, KeyRefused
 from optimization.llm.messages import CompletionRequest
-from optimization.llm.refusals import refused, shown, translate, words_of
+from optimization.llm.refusals import shown, translate
 
+MOST_CONNECTIONS = 1000
 # The number of a reply among several wanted for the same messages, for gateways that remember what they were asked.
 SAMPLE_HEADER = "X-Sample"
-
-OnPiece = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,129 +40,123 @@ class Reply:
     completion_tokens: int | None
 
 
-class Wire:
-    """Requests to one endpoint in one event loop."""
+def make_http_client(endpoint: EndpointConfig) -> httpx2.AsyncClient:
+    """A client for one endpoint, which follows no redirects. The environment's proxies hold, where there are any."""
+    transport = None if getproxies() else Connections()
+    return openai.DefaultAsyncHttpxClient(transport=transport, timeout=None, follow_redirects=False)
 
-    def __init__(
-        self,
-        where: str,
-        endpoint: EndpointConfig,
-        open_session: Callable[[EndpointConfig], aiohttp.ClientSession],
-    ) -> None:
-        if endpoint.key is None and endpoint.is_openai:
+
+class Wire:
+    """An endpoint's OpenAI client in one event loop; the client's own retries are off."""
+
+    def __init__(self, where: str, endpoint: EndpointConfig, http_client: httpx2.AsyncClient) -> None:
+        key = endpoint.key
+        if key is None and endpoint.is_openai:
             raise KeyRefused(where, "needs an API key and has none (OPENAI_API_KEY is not set either)")
         self.where = where
         self.endpoint = endpoint
-        try:
-            self._session = open_session(endpoint)
-        except ValueError as error:
-            raise translate(error, where, endpoint) from None
-        self._url = f"{endpoint.url}/chat/completions"
-        self._headers = {"Content-Type": "application/json"}
-        if endpoint.key is not None and not urlsplit(endpoint.url).username:
-            self._headers["Authorization"] = f"Bearer {endpoint.key}"
+        self._client = openai.AsyncOpenAI(
+            api_key=key or "none-needed",
+            base_url=endpoint.url,
+            max_retries=0,
+            timeout=None,
+            http_client=http_client,
+        )
 
-    async def ask(self, request: CompletionRequest, on_piece: OnPiece | None = None) -> Reply:
-        """The endpoint's reply, told to `on_piece` bit by bit where it is given. Raises an EndpointError.
+    async def ask(self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None) -> Reply:
+        """The endpoint's reply. Raises an EndpointError.
 
         The timeout holds for the whole reply; for a stream, from each piece to the next.
         """
-        body = request_body(self.endpoint, request)
-        if on_piece is not None:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
-        headers = self._headers | ({SAMPLE_HEADER: str(request.sample)} if request.sample else {})
+        body, options = request_body(self.endpoint, request), request_options(request)
         try:
-            async with (
-                asyncio.timeout(self.endpoint.timeout) as limit,
-                self._session.post(
-                    self._url, data=json.dumps(body).encode(), headers=headers, allow_redirects=False
-                ) as response,
-            ):
-                if response.status >= 300:
-                    raise refused(
-                        response.status, response.headers, await response.read(), self.where, self.endpoint
-                    )
-                if on_piece is not None:
-                    return await self._stream(response, limit, on_piece)
-                return self._read(await response.read(), response.content_type)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+            async with asyncio.timeout(self.endpoint.timeout) as limit:
+                if on_delta is not None:
+                    return await self._stream(body, options, limit, on_delta)
+                response = await self._client.post(
+                    "/chat/completions", cast_to=httpx2.Response, body=body, options=options
+                )
+        except EndpointError:
+            raise
+        except (openai.OpenAIError, TimeoutError, ValueError) as error:
             raise translate(error, self.where, self.endpoint) from None
+        return self._read(response)
 
     async def aclose(self) -> None:
-        await self._session.close()
+        await self._client.close()
 
-    def _read(self, content: bytes, kind: str) -> Reply:
+    def _read(self, response: httpx2.Response) -> Reply:
         try:
-            data = from_json(content)
+            data = from_json(response.content)
         except ValueError:
+            kind = response.headers.get("content-type", "no content type").partition(";")[0]
             what = (
                 f"sent {kind} instead of JSON"
                 if "json" not in kind
                 else "sent JSON that is cut off or broken"
             )
-            raise self._garbled(what, content) from None
+            raise self._garbled(what, response.text) from None
         try:
             choice = data["choices"][0]
             text = choice["message"].get("content") or choice["message"].get("refusal")
-            reply = self._reply(data, text or "", choice.get("finish_reason") or "stop")
+            usage = data.get("usage") or {}
+            reply = Reply(
+                text=text or "",
+                model=data.get("model") or self.endpoint.model,
+                finish_reason=choice.get("finish_reason") or "stop",
+                prompt_tokens=usage.get("prompt_tokens"),
+                completion_tokens=usage.get("completion_tokens"),
+            )
         except (KeyError, IndexError, TypeError, AttributeError):
-            raise self._garbled("sent a reply without a choice", content) from None
-        return self._not_empty(reply, content)
+            raise self._garbled("sent a reply without a choice", response.text) from None
+        return self._not_empty(reply, response.text)
 
     async def _stream(
-        self, response: aiohttp.ClientResponse, limit: asyncio.Timeout, on_piece: OnPiece
+        self,
+        body: dict[str, Any],
+        options: RequestOptions,
+        limit: asyncio.Timeout,
+        on_delta: Callable[[str], None],
     ) -> Reply:
-        """The reply of a stream of events, `data: {...}` each, up to `data: [DONE]`."""
         pieces: list[str] = []
-        about: dict[str, Any] = {}
-        finish_reason = ""
-        async for line in response.content:
-            limit.reschedule(asyncio.get_running_loop().time() + self.endpoint.timeout)
-            data = line.removeprefix(b"data:").strip()
-            if not line.startswith(b"data:") or data == b"[DONE]":
-                continue
-            chunk, piece, stopped = self._chunk(data)
-            about |= {name: chunk[name] for name in ("model", "usage") if chunk.get(name)}
-            finish_reason = stopped or finish_reason
-            if piece:
-                pieces.append(piece)
-                on_piece(piece)
+        model, finish_reason, usage = self.endpoint.model, "", None
+        chunks = await self._client.post(
+            "/chat/completions",
+            cast_to=ChatCompletionChunk,
+            body={**body, "stream": True, "stream_options": {"include_usage": True}},
+            options=options,
+            stream=True,
+            stream_cls=openai.AsyncStream[ChatCompletionChunk],
+        )
+        async with chunks:
+            async for chunk in chunks:
+                limit.reschedule(asyncio.get_running_loop().time() + self.endpoint.timeout)
+                model, usage = chunk.model or model, chunk.usage or usage
+                for choice in chunk.choices or ():
+                    finish_reason = choice.finish_reason or finish_reason
+                    if piece := choice.delta.content:
+                        pieces.append(piece)
+                        on_delta(piece)
         text = "".join(pieces)
         if not finish_reason:
-            raise self._garbled("ended its stream before the reply was finished", text.encode())
-        return self._not_empty(self._reply(about, text, finish_reason), text.encode())
-
-    def _chunk(self, data: bytes) -> tuple[dict[str, Any], str, str]:
-        """An event of a stream, the text that it adds, and why the reply stopped with it."""
-        try:
-            chunk = from_json(data)
-            choice: dict[str, Any] = next(iter(chunk.get("choices") or ()), {})
-            found = chunk, (choice.get("delta") or {}).get("content") or "", choice.get("finish_reason") or ""
-        except (ValueError, TypeError, AttributeError):
-            raise self._garbled("sent a stream with a piece that cannot be read", data) from None
-        if chunk.get("error"):
-            said = shown(words_of(data)[0], self.endpoint)
-            raise ServerFailed(self.where, f"broke off its reply: {said}")
-        return found
-
-    def _reply(self, data: dict[str, Any], text: str, finish_reason: str) -> Reply:
-        usage = data.get("usage") or {}
-        return Reply(
+            raise self._garbled("ended its stream before the reply was finished", text)
+        reply = Reply(
             text=text,
-            model=data.get("model") or self.endpoint.model,
+            model=model,
             finish_reason=finish_reason,
-            prompt_tokens=usage.get("prompt_tokens"),
-            completion_tokens=usage.get("completion_tokens"),
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            completion_tokens=usage.completion_tokens if usage else None,
         )
+        return self._not_empty(reply, text)
 
-    def _not_empty(self, reply: Reply, raw: bytes) -> Reply:
+    def _not_empty(self, reply: Reply, raw: str) -> Reply:
         if not reply.text.strip():
             what = f"sent an empty reply (it stopped for the reason {reply.finish_reason!r})"
-            raise EmptyReply(self.where, what, raw=shown(raw.decode(errors="replace"), self.endpoint))
+            raise EmptyReply(self.where, what, raw=shown(raw, self.endpoint))
         return reply
 
-    def _garbled(self, what: str, raw: bytes) -> GarbledReply:
-        begins = shown(raw.decode(errors="replace"), self.endpoint)
+    def _garbled(self, what: str, raw: str) -> GarbledReply:
+        begins = shown(raw, self.endpoint)
         return GarbledReply(self.where, f"{what}; it begins {begins[:80]!r}" if begins else what, raw=begins)
 
 
@@ -180,3 +176,8 @@ def request_body(endpoint: EndpointConfig, request: CompletionRequest) -> dict[s
             "json_schema": {"name": request.schema_name, "schema": request.response_schema, "strict": True},
         }
     return body
+
+
+def request_options(request: CompletionRequest) -> RequestOptions:
+    """What goes beside the body."""
+    return {"headers": {SAMPLE_HEADER: str(request.sample)}} if request.sample else {}

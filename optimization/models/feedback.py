@@ -25,13 +25,15 @@ class Audience(models.TextChoices):
 class FeedbackRequest(models.Model):
     """One question (losses.questions) of one work item, for `wanted` annotators. `key` is Scope.key().
 
+    It outlives its item: one whose iteration was begun anew is asked, and its answers are read, under the same key.
+
     `taken` counts the places in use, active claims and answers together; the schema keeps it at or below `wanted`.
     `fence` grows by one with each claim. Both change only under a lock on this row.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="feedback_requests")
     run = models.ForeignKey(Run, models.CASCADE, related_name="feedback_requests")
-    item = models.ForeignKey(WorkItem, models.CASCADE, related_name="feedback_requests")
+    item = models.ForeignKey(WorkItem, models.SET_NULL, null=True, related_name="feedback_requests")
     key = models.CharField(max_length=400)
     iteration = models.PositiveIntegerField()
     kind = models.CharField(max_length=12)

@@ -91,7 +91,7 @@ def _questions(run: Run, number: int) -> dict[int, list[_Asked]]:
         answers[answer.request_id].append(answer)
     by_item: dict[int, list[_Asked]] = defaultdict(list)
     for request in requests:
-        by_item[request.item_id].append(_Asked(request, answers[request.pk], colleagues))
+        by_item[request.item_id or 0].append(_Asked(request, answers[request.pk], colleagues))
     return by_item
 
 

@@ -8,7 +8,7 @@ import json
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
@@ -68,11 +68,6 @@ def streams(*pieces: str, finished: bool = True) -> Answer:
             + b"\n\ndata: [DONE]\n\n"
         )
     return Answer(body, content_type="text/event-stream")
-
-
-def cut_off(answer: Answer) -> Answer:
-    """The answer, with its connection closed before the end."""
-    return replace(answer, cut=True)
 
 
 Handler = Callable[[dict[str, Any]], Answer]

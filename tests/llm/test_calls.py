@@ -20,10 +20,9 @@ from optimization.llm import (
     Usage,
 )
 from optimization.llm.calls import LONGEST_WAIT, EndpointCalls
-from optimization.llm.connections import open_session
 from optimization.llm.errors import BudgetSpent, NoLimitToPrice, RateLimited, ServerFailed
-from optimization.llm.wire import request_body
-from tests.llm.scripted import Answer, ScriptedEndpoint, cut_off, fails, says, streams
+from optimization.llm.wire import make_http_client, request_body
+from tests.llm.scripted import Answer, ScriptedEndpoint, fails, says, streams
 
 HELLO = CompletionRequest(
     messages=(Message(role="system", content="be kind"), Message(role="user", content="hi"))
@@ -133,7 +132,7 @@ async def test_a_permanent_fault_is_not_tried_again(server: ScriptedEndpoint) ->
 
 
 async def test_waits_double_with_jitter_and_never_pass_their_bound(server: ScriptedEndpoint) -> None:
-    calls = EndpointCalls("default", endpoint(server, retry_delay=1.0), open_session=open_session)
+    calls = EndpointCalls("default", endpoint(server, retry_delay=1.0), http_client=make_http_client)
 
     def waits(attempt: int, retry_after: float | None = None) -> tuple[float, float]:
         drawn = [calls._wait_before(attempt, retry_after) for _ in range(200)]
@@ -170,7 +169,7 @@ async def test_no_more_calls_are_under_way_than_allowed(server: ScriptedEndpoint
 
 
 async def test_calls_begin_one_turn_of_the_loop_apart(server: ScriptedEndpoint) -> None:
-    calls = EndpointCalls("default", endpoint(server), open_session=open_session)
+    calls = EndpointCalls("default", endpoint(server), http_client=make_http_client)
     turn, turns = 0, []
 
     async def count() -> None:
@@ -282,7 +281,7 @@ async def test_calls_that_reserved_too_much_leave_room_for_those_that_waited(
         (fails(500), 0.0),
         (fails(429), 0.0),
         (says("late", delay=1), 0.1),
-        (cut_off(says("half a reply")), 0.1),
+        (says("half a reply", cut=True), 0.1),
         (Answer(b"<html></html>", content_type="text/html"), 0.1),
     ],
     ids=["failed", "refused", "late", "cut off", "garbled"],

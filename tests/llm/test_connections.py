@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx2
 import pytest
 
 from optimization.llm import EndpointConfig, ResourceManager
-from optimization.llm.connections import proxy_for
+from optimization.llm.connections import Connections
 from optimization.llm.errors import Unreachable
+from optimization.llm.wire import make_http_client
 from tests.llm.scripted import ScriptedEndpoint, fails, says
 from tests.llm.test_calls import HELLO, endpoint
 
@@ -44,14 +46,15 @@ async def test_a_refused_call_and_a_broken_reply_leave_their_connection_for_othe
 
 
 async def test_a_cancelled_call_leaves_its_place_for_others(server: ScriptedEndpoint) -> None:
-    manager = ResourceManager(endpoint(server, max_concurrent=1))
-    server.then(says("late", delay=1))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1):
-            await manager.complete("default", HELLO)
-    for _ in range(3):
-        assert (await manager.complete("default", HELLO)).text == "hello"
-    assert len(server.connections) <= 2
+    async with httpx2.AsyncClient(transport=Connections()) as client:
+        server.otherwise = says("late", delay=1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.post(f"{server.url}/chat/completions", json={})
+        server.otherwise = says("hello")
+        for _ in range(3):
+            assert (await client.post(f"{server.url}/chat/completions", json={})).status_code == 200
+        assert len(server.connections) <= 2
 
 
 async def test_closing_closes_every_connection(server: ScriptedEndpoint) -> None:
@@ -64,20 +67,6 @@ async def test_closing_closes_every_connection(server: ScriptedEndpoint) -> None
 
 
 def test_the_environments_proxies_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    assert proxy_for("http://models.example/v1") is None
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "inside.example")
-    assert proxy_for("http://models.example/v1") == "http://127.0.0.1:9"
-    assert proxy_for("https://models.example/v1") is None
-    assert proxy_for("http://inside.example/v1") is None
-
-
-async def test_calls_go_through_the_proxy(server: ScriptedEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1"))
-    monkeypatch.setenv("NO_PROXY", "")
-    manager = ResourceManager(EndpointConfig("m", "http://models.example/v1", max_retries=0))
-    assert (await manager.complete("default", HELLO)).text == "hello"
-    assert server.headers[0]["host"] == "models.example"
+    client = make_http_client(EndpointConfig("m", "http://models.example/v1"))
+    assert not isinstance(client._transport, Connections)

@@ -23,7 +23,7 @@ async def backward(sheet: Sheet, bench: Bench) -> Operation:
     outcomes = [Outcome.model_validate(outcome) for outcome in sheet.item.payload["outcomes"]]
     registry = await DatabaseRegistry.read(bench, sheet.item, [one.tape for one in outcomes if one.tape])
     learning = {name: p for name, p in registry.step.module.named_parameters() if p.requires_grad}
-    optimizer = optimizer_made(bench.config.optimizer, list(learning.items())).bind(bench.resources)
+    optimizer = optimizer_made(bench.program_config.optimizer, list(learning.items())).bind(bench.resources)
     with use_registry(registry):
         await carry_back(optimizer, outcomes, sheet.item.payload["aggregate"])
     texts = {name: parameter.feedback for name, parameter in learning.items()}

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from optimization.feedback.services import request_open
 from optimization.losses.questions import Question
-from optimization.models import FeedbackRequest, RequestState, Run, RunState, Tape, WorkItem, WorkState
+from optimization.models import Call, FeedbackRequest, RequestState, Run, RunState, Tape, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.leases import fail, give_back, mine, settle
 from optimization.runs.states import run_move
@@ -54,18 +54,36 @@ class Park:
         """The run is locked first, as a cancellation does, and requests before the item, as an answer does, so that
         none misses the other."""
         run = Run.objects.select_for_update().only("state").get(pk=self.item.run_id)
-        known = FeedbackRequest.objects.select_for_update().filter(item=self.item, key__in=self.asked)
+        known = FeedbackRequest.objects.select_for_update().filter(run=run, key__in=self.asked)
         answered = any(request.state == RequestState.ANSWERED for request in known)
         state = WorkState.DUE if answered else WorkState.WAITING
         if not WorkItem.objects.filter(mine(self.item)).update(state=state, lease_until=None, due_at=Now()):
             return False
         if run.state == RunState.CANCELLED:
             return True
+        known.exclude(item=self.item).update(item=self.item)
         for key, question in self.asked.items():
             request_open(
                 item=self.item, key=key, question=question, audience=self.audience, wanted=self.wanted
             )
         return True
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """Calls and questions of a restarted iteration that the item has used again are its own from now on."""
+
+    item: WorkItem
+    calls: frozenset[int]
+    questions: frozenset[int]
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[None]:
+        for operation in batch:
+            item = operation.item
+            Call.objects.filter(pk__in=operation.calls, item=None).update(item=item)
+            FeedbackRequest.objects.filter(pk__in=operation.questions, item=None).update(item=item)
+        return [None] * len(batch)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypedDict
 
-from optimization.llm.scope import Suspended, current_scope, scoped
+from optimization.llm.scope import Scope, Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
 from optimization.losses.questions import ANSWER, QUESTION, Answer, Question
-from optimization.models import Call, Example, FeedbackRequest, RequestState, WorkItem
+from optimization.models import Call, Example, FeedbackRequest, RequestState, Run, WorkItem
 
 
 class Position(TypedDict):
@@ -30,27 +30,29 @@ class Position(TypedDict):
 
 @dataclass(frozen=True)
 class Stored:
-    """A question that the item has asked before, with its answers; None while it is open."""
+    """A question that was asked before from the item's place, with its answers; None while it is open."""
 
+    request: int
     question: Question
     answers: list[Answer] | None
 
 
 @dataclass
 class Sheet:
-    """`asked` gathers the questions that the item now waits for."""
+    """`asked` gathers the questions that the item now waits for.
+
+    Begun `anew`, the item may ask models and people something else than what is stored under the same key: an answer
+    that it reads was edited, or its iteration restarted. Both are kept then, the new one under the key with its digest.
+    `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id.
+    """
 
     item: WorkItem
     example: Example | None = None
     calls: Mapping[str, Call] = field(default_factory=dict)
     questions: Mapping[str, Stored] = field(default_factory=dict)
     asked: dict[str, Question] = field(default_factory=dict)
-
-    @property
-    def begun_anew(self) -> bool:
-        """Whether it may ask models and people something else than what is stored under the same key: an answer that
-        it reads was edited. Both are kept then, the new one under the key with its digest."""
-        return self.item.reopened > 0
+    anew: bool = False
+    adopted: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
 
     def scope(self) -> Position:
         """Where in the run the item stands."""
@@ -61,7 +63,7 @@ class Sheet:
             "phase": self.item.kind,
             "candidate": payload.get("candidate", ""),
             "example": f"{payload['split']}.{payload['example']}"
-            if "split" in payload
+            if "example" in payload
             else str(self.item.index),
             "sample": payload.get("sample", 0),
         }
@@ -75,20 +77,53 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
         calls[call.item_id or 0][call.key] = call
     questions: dict[int, dict[str, Stored]] = defaultdict(dict)
     for request in FeedbackRequest.objects.filter(item__in=again).prefetch_related("answers"):
-        questions[request.item_id][request.key] = _stored(request)
+        questions[request.item_id or 0][request.key] = _stored(request)
     examples = _examples(items)
-    return [
-        Sheet(item, examples.get(_place(item)), calls.get(item.pk, {}), questions.get(item.pk, {}))
+    sheets = [
+        Sheet(
+            item,
+            examples.get(_place(item)),
+            calls[item.pk],
+            questions[item.pk],
+            anew=item.reopened > 0,
+        )
         for item in items
     ]
+    restarted = Run.objects.values_list("restarted", flat=True).get(pk=items[0].run_id)
+    _leave_behind([sheet for sheet in sheets if sheet.item.effect.iteration == restarted])
+    return sheets
+
+
+def _leave_behind(sheets: Sequence[Sheet]) -> None:
+    """Give the items of a restarted iteration what those before them have left in the same places."""
+    if not sheets:
+        return
+    item = sheets[0].item
+    left = {"run": item.run_id, "iteration": item.effect.iteration, "item": None}
+    calls: dict[str, dict[str, Call]] = defaultdict(dict)
+    for call in Call.objects.filter(**left):
+        calls[_place_in(call.key)][call.key] = call
+    questions: dict[str, dict[str, Stored]] = defaultdict(dict)
+    for request in FeedbackRequest.objects.filter(**left).prefetch_related("answers"):
+        questions[_place_in(request.key)][request.key] = _stored(request)
+    for sheet in sheets:
+        place = _place_in(Scope(**sheet.scope()).key())
+        sheet.anew = True
+        sheet.calls = {**calls[place], **sheet.calls}
+        sheet.questions = {**questions[place], **sheet.questions}
+
+
+def _place_in(key: str) -> str:
+    """The part of a key that all calls and questions of an item have in common."""
+    return key.rsplit("/", 3)[0]
 
 
 def _stored(request: FeedbackRequest) -> Stored:
     question = QUESTION.validate_python(request.question)
     if request.state != RequestState.ANSWERED:
-        return Stored(question, None)
+        return Stored(request.pk, question, None)
     given = sorted(request.answers.all(), key=lambda answer: answer.pk)
-    return Stored(question, [ANSWER.validate_python(answer.body) for answer in given])
+    return Stored(request.pk, question, [ANSWER.validate_python(answer.body) for answer in given])
 
 
 def _place(item: WorkItem) -> tuple[str, int]:
@@ -134,10 +169,11 @@ class QueueDesk:
         key = current_scope().key()
         sheet = current_sheet()
         stored = sheet.questions.get(key)
-        if stored and sheet.begun_anew and _plain(stored.question) != _plain(question):
+        if stored and sheet.anew and _plain(stored.question) != _plain(question):
             key = other_key(key, sha256(_plain(question).encode()).hexdigest())
             stored = sheet.questions.get(key)
         if stored and stored.answers is not None:
+            sheet.adopted[1].add(stored.request)
             return stored.answers
         sheet.asked[key] = question
         raise Suspended(key)

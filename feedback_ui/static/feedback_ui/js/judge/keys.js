@@ -10,6 +10,8 @@ const press = (id) => document.getElementById(id)?.click();
 const SINGLE = {
   s: () => press("skip"),
   l: () => press("later"),
+  u: () => press("undo"),
+  h: () => press("read"),
   i: () => (openNote() ?? verdict()?.querySelector("[data-write]"))?.focus(),
   "?": () => sheet().showModal(),
 };
