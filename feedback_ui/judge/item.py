@@ -12,28 +12,17 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from feedback_ui.judge.compared import Choice, Place, places_of, sides_of, verdicts_of
+from feedback_ui.judge.levels import Criterion, criteria_of, improvements_rule
 from optimization.feedback.services import draft_load, question_shown
 from optimization.losses.questions import PreferenceQuestion, Question, RankingQuestion, RubricQuestion
 from optimization.models import FeedbackRequest
 
-KEYS = 9
 TITLES = {
     "rubric": "How good is it?",
     "feedback": "What should be better?",
     "preference": "Which is better?",
     "ranking": "In what order do they come, the best first?",
 }
-
-
-@dataclass(frozen=True)
-class Level:
-    """`key` is the digit that chooses it, empty past the ninth."""
-
-    key: str
-    score: float
-    label: str
-    description: str
-    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -80,33 +69,14 @@ class Item:
         return parts if target in (None, "") else [*parts, Part("Expected", target)]
 
     @property
-    def levels(self) -> list[Level]:
-        """From the lowest score up, so that a higher digit is a better level."""
-        if not isinstance(self.question, RubricQuestion):
-            return []
-        chosen = str(self.values.get("score", ""))
-        return [
-            Level(
-                key=str(number) if number <= KEYS else "",
-                score=level.score,
-                label=level.label,
-                description=level.description,
-                chosen=str(level.score) == chosen,
-            )
-            for number, level in enumerate(sorted(self.question.levels, key=lambda level: level.score), 1)
-        ]
+    def criteria(self) -> list[Criterion]:
+        """What gets a level."""
+        question = self.question
+        return criteria_of(question, self.values, self.errors) if isinstance(question, RubricQuestion) else []
 
     @property
     def improvements_rule(self) -> str:
-        """From which level on improvements need not be given, in words; empty where they are simply asked for."""
-        if not isinstance(self.question, RubricQuestion):
-            return ""
-        free = [level.label for level in self.levels if not self.question.improvements_required(level.score)]
-        if not free:
-            return ""
-        if len(free) == len(self.levels):
-            return "Optional"
-        return f"Optional for “{free[0]}”" if len(free) == 1 else f"Optional from “{free[0]}” up"
+        return improvements_rule(self.question) if isinstance(self.question, RubricQuestion) else ""
 
     @property
     def reason_optional(self) -> bool:

@@ -20,7 +20,9 @@ from optimization.losses.questions import (
     RubricQuestion,
 )
 
-FIELD = re.compile(r"score|improvements|nothing|choice|reason|strengths|weaknesses|(rank|note)_\d{1,2}")
+FIELD = re.compile(
+    r"score(_\d{1,2})?|improvements|nothing|choice|reason|strengths|weaknesses|(rank|note)_\d{1,2}"
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,7 @@ class Submission:
 def body_of(values: Mapping[str, str], question: Question) -> dict[str, Any]:
     match question:
         case RubricQuestion():
-            return {
-                "score": values.get("score", ""),
-                "improvements": lines(values.get("improvements", "")),
-            }
+            return {**_scores(values, question), "improvements": lines(values.get("improvements", ""))}
         case FeedbackQuestion():
             return _feedback(values)
         case PreferenceQuestion():
@@ -60,6 +59,13 @@ def body_of(values: Mapping[str, str], question: Question) -> dict[str, Any]:
             return {"choice": values.get("choice", ""), **said}
         case RankingQuestion():
             return _ranking(values, len(question.outputs))
+
+
+def _scores(values: Mapping[str, str], question: RubricQuestion) -> dict[str, Any]:
+    if not question.aspects:
+        return {"score": values.get("score", "")}
+    fields = {aspect.name: f"score_{number}" for number, aspect in enumerate(question.aspects, 1)}
+    return {"scores": {name: values[field] for name, field in fields.items() if values.get(field)}}
 
 
 def _feedback(values: Mapping[str, str]) -> dict[str, Any]:

@@ -23,6 +23,17 @@ class RubricLevel(BaseModel):
         return f"{self.score:g}: {self.label}" + (f" - {self.description}" if self.description else "")
 
 
+class Aspect(BaseModel):
+    """One of several criteria of a rubric: `weight` is its part in the score, `levels` are its own where it has any."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(min_length=1, max_length=80)
+    description: str = ""
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+    levels: tuple[RubricLevel, ...] = ()
+
+
 class _Question(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -32,12 +43,17 @@ class _Question(BaseModel):
 
 
 class RubricQuestion(_Question):
-    """Which level does `output` reach? `require_feedback` as in HumanRubricLoss."""
+    """Which level does `output` reach, in each of `aspects` where there are any? `require_feedback` as in
+    HumanRubricLoss."""
 
     kind: Literal["rubric"] = "rubric"
     output: Any
     levels: tuple[RubricLevel, ...]
+    aspects: tuple[Aspect, ...] = ()
     require_feedback: bool | float = True
+
+    def levels_of(self, aspect: Aspect) -> tuple[RubricLevel, ...]:
+        return aspect.levels or self.levels
 
     def level(self, score: float) -> RubricLevel | None:
         """The level of that score, if there is one."""
@@ -87,23 +103,31 @@ class FeedbackAnswer(BaseModel):
 
 
 class RubricAnswer(BaseModel):
-    """`score` is one of the rubric's scores."""
+    """`score` is one of the rubric's scores. Where the rubric has aspects, `scores` has one of each aspect's by its
+    name, and `score` is what they make together (losses.aspects)."""
 
     kind: Literal["rubric"] = "rubric"
     score: float
     improvements: list[str] = []
     justification: str = ""
+    scores: dict[str, float] = {}
 
     def __init__(
         self,
-        score: float,
+        score: float = 0.0,
         improvements: list[str] | None = None,
         justification: str = "",
+        scores: dict[str, float] | None = None,
         *,
         kind: str = "rubric",
     ) -> None:
-        given = [] if improvements is None else improvements
-        super().__init__(kind=kind, score=score, improvements=given, justification=justification)
+        super().__init__(
+            kind=kind,
+            score=score,
+            improvements=[] if improvements is None else improvements,
+            justification=justification,
+            scores={} if scores is None else scores,
+        )
 
 
 Choice = Literal["A", "B", "tie", "both_bad", "abstain"]

@@ -18,6 +18,7 @@ from optimization.models.idempotency import IdempotentResponse
 from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
 from optimization.models.programs import Program, ProgramVersion
+from optimization.models.reverts import Revert
 from optimization.models.reviews import Decision, ProposalReview
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunState, Score
 from optimization.models.tapes import Tape
@@ -52,6 +53,7 @@ __all__ = [
     "ProgramVersion",
     "ProposalReview",
     "RequestState",
+    "Revert",
     "Role",
     "Run",
     "RunEvent",

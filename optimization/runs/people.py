@@ -21,8 +21,8 @@ class PersonAtWork:
     is_rehearsal: bool
 
 
-def name_of(user: User) -> str:
-    """As the words of a run call a person."""
+def label_of(user: User) -> str:
+    """A person as sentences name them."""
     return user.first_name or user.get_username()
 
 

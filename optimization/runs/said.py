@@ -30,9 +30,8 @@ class Said:
 def said_of(sample: int, question: Mapping[str, Any], body: Mapping[str, Any]) -> Said:
     """What the answer `body` says of one of the outputs that the question is about."""
     match ANSWER.validate_python(body):
-        case RubricAnswer(score=score, improvements=improvements, justification=justification):
-            labels = {level["score"]: level["label"] for level in question.get("levels", ())}
-            return Said(score, labels.get(score, ""), tuple(improvements), justification)
+        case RubricAnswer(score=score, improvements=improvements, justification=justification) as answer:
+            return Said(score, rubric_label(question, answer), tuple(improvements), justification)
         case FeedbackAnswer(improvements=improvements):
             return Said(improvements=tuple(improvements))
         case PreferenceAnswer() as answer:
@@ -51,6 +50,21 @@ def remarks_in(body: Mapping[str, Any]) -> list[str]:
             return lines(reason, strengths, weaknesses)
         case RankingAnswer(notes=notes):
             return lines(*notes)
+
+
+def rubric_label(question: Mapping[str, Any], answer: RubricAnswer) -> str:
+    """The level's label; with several aspects, each with its own."""
+    levels = {level["score"]: level["label"] for level in question.get("levels", ())}
+    if not answer.scores:
+        return str(levels.get(answer.score, ""))
+    own = {
+        aspect["name"]: {level["score"]: level["label"] for level in aspect["levels"]}
+        for aspect in question.get("aspects", ())
+    }
+    chosen = (
+        (name, (own.get(name) or levels).get(score, f"{score:g}")) for name, score in answer.scores.items()
+    )
+    return ", ".join(f"{name}: {label}" for name, label in chosen)
 
 
 def _verdict(answer: PreferenceAnswer, sample: int) -> str:

@@ -12,11 +12,13 @@ from django.db.models.functions import Now
 from optimization.feedback.services import requests_withdraw
 from optimization.models import Run, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
+from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
-from optimization.runs.people import name_of
+from optimization.runs.people import label_of
 from optimization.runs.restart import run_restart
+from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
 from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
@@ -25,6 +27,7 @@ __all__ = [
     "Conflict",
     "EditRefused",
     "LaunchError",
+    "parameter_revert",
     "proposal_decide",
     "run_cancel",
     "run_fork",
@@ -41,7 +44,7 @@ __all__ = [
 def run_pause(*, run: Run, user: User) -> Run:
     """No new work is taken; calls in flight end and are stored; questions stay open and answers are kept."""
     return _move(
-        run, RunState.PAUSED, f"Paused by {name_of(user)}. Answers are kept; Resume goes on where it stands."
+        run, RunState.PAUSED, f"Paused by {label_of(user)}. Answers are kept; Resume goes on where it stands."
     )
 
 
@@ -50,7 +53,9 @@ def run_resume(*, run: Run, user: User) -> Run:
         raise Conflict(
             f"“{run.name}” is {run.get_state_display().lower()}: only a paused run can be resumed."
         )
-    return _move(run, RunState.RUNNING, f"Resumed by {name_of(user)}.")
+    with transaction.atomic():
+        deadlines_resume(run)
+        return _move(run, RunState.RUNNING, f"Resumed by {label_of(user)}.")
 
 
 def run_retry(*, run: Run, user: User) -> Run:
@@ -64,7 +69,8 @@ def run_retry(*, run: Run, user: User) -> Run:
         WorkItem.objects.filter(run=run, state=WorkState.DUE).update(
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
-        return _move(run, RunState.RUNNING, f"Tried again by {name_of(user)}.")
+        deadlines_resume(run)
+        return _move(run, RunState.RUNNING, f"Tried again by {label_of(user)}.")
 
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
@@ -85,14 +91,14 @@ def run_set_budget(*, run: Run, user: User, budget: Decimal | None) -> Run:
     if not changed.update(budget=budget):
         raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: it spends nothing any more.")
     run.refresh_from_db()
-    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": name_of(user)})
+    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": label_of(user)})
     return run
 
 
 def run_cancel(*, run: Run, user: User) -> Run:
     """For good: open questions are withdrawn; answers still under way are stored, thanked for and not used."""
     with transaction.atomic():
-        moved = _move(run, RunState.CANCELLED, f"Cancelled by {name_of(user)}.")
+        moved = _move(run, RunState.CANCELLED, f"Cancelled by {label_of(user)}.")
         requests_withdraw(run=run)
         return moved
 

@@ -176,14 +176,15 @@ def _count_work(effects: Sequence[int], moments: dict[int, _Moment]) -> None:
 
 
 def _count_answers(effects: Sequence[int], moments: dict[int, _Moment]) -> None:
-    asked = FeedbackRequest.objects.filter(item__effect__in=effects).exclude(state=RequestState.WITHDRAWN)
+    over = [RequestState.WITHDRAWN, RequestState.EXPIRED]
+    asked = FeedbackRequest.objects.filter(item__effect__in=effects).exclude(state__in=over)
     wanted = asked.values_list("run_id", "audience").annotate(
         places=Sum("wanted"), since=Min("created_at", filter=Q(state=RequestState.OPEN))
     )
     for run_id, audience, number, since in wanted.order_by():
         waiting = moments[run_id].waiting[audience]
         waiting.wanted, waiting.since = number, since
-    answers = Answer.objects.filter(request__item__effect__in=effects)
+    answers = Answer.objects.filter(request__item__effect__in=effects).exclude(request__state__in=over)
     given = answers.values_list("request__run_id", "request__audience").annotate(Count("pk"))
     for run_id, audience, number in given.order_by():
         moments[run_id].waiting[audience].given = number

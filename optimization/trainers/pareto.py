@@ -71,6 +71,7 @@ class ParetoSearch(Trainer):
     """
 
     Plan: ClassVar[type[Plan]] = ParetoPlan
+    keeps_pool: ClassVar[bool] = True
     plan: ParetoPlan
 
     def iteration(self, state: TrainerState) -> Steps[TrainerState]:

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from optimization.losses.questions import FeedbackQuestion, PreferenceQuestion, RankingQuestion
+from optimization.losses.questions import Aspect, FeedbackQuestion, PreferenceQuestion, RankingQuestion
 from optimization.models import Answer, Claim, ClaimState, Showing, Skip
 from tests.browser.conftest import SignedIn
 from tests.feedback.scene import Scene, rubric
@@ -222,3 +222,22 @@ def test_a_ranking_is_pressed_moved_tied_and_dragged(
     expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
     order, ranks = Showing.objects.get().order, Answer.objects.get().body["ranks"]
     assert [ranks[output] for output in order] == [3, 1, 2]
+
+
+def test_a_rubric_of_several_aspects_is_judged_with_a_digit_each(
+    signed_in: SignedIn, scene: Scene, dana: User
+) -> None:
+    facts, tone = Aspect(name="Facts", description="Is everything right?"), Aspect(name="Tone")
+    scene.ask(rubric("First reply", aspects=(facts, tone)))
+    scene.ask(rubric("Second reply"))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Choose a level for “Tone”.")).to_be_visible()
+    expect(page.get_by_role("group", name="Facts").get_by_role("radio", name="Mostly")).to_be_checked()
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    assert Answer.objects.get().body["scores"] == {"Facts": 4.0, "Tone": 5.0}
+    assert Answer.objects.get().body["score"] == 4.5

@@ -22,10 +22,12 @@ from optimization.models import Effect as EffectRow
 from optimization.runs.assembly import loss_made, trainer_for
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.candidates import candidate_merge, changed_parameters
+from optimization.runs.engine.deadlines import deadlines_carry_out
 from optimization.runs.engine.expansion import gather, payloads, read_result, write_result
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.pins import drift
 from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
+from optimization.runs.engine.reverts import reverts_apply
 from optimization.runs.engine.reviews import rejection_words, review_open
 from optimization.runs.engine.scores import score_record
 from optimization.runs.engine.steps import step_commit
@@ -52,6 +54,8 @@ def _advance_once(run_id: int) -> bool:
     """One pass; True if something was done and another may find more."""
     run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
     if run.state != RunState.RUNNING:
+        return False
+    if deadlines_carry_out(run) and run.state != RunState.RUNNING:
         return False
     if _waits(run):
         return False
@@ -126,6 +130,7 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
             kind=effect.kind,
             payload=payload,
             due_at=Now(),
+            reopened=int(run.restarted == run.iteration),
         )
         for index, payload in enumerate(parts)
     )
@@ -170,6 +175,8 @@ def _iteration_end(run: Run, state: TrainerState) -> bool:
     iteration.update(finished_at=Now())
     if run.restarted == run.iteration:
         requests_left_withdraw(run=run)
+    if run.reverts.filter(step=None).exists():
+        state = reverts_apply(run, run.iteration, state)
     run.iteration += 1
     run.trainer_state = state.model_dump(mode="json")
     run.save(update_fields=["iteration", "trainer_state"])

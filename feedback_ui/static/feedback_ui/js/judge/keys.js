@@ -65,7 +65,8 @@ const openNote = () => {
 
 // What has this key among those that press it.
 function choose(key, root) {
-  const choice = root?.querySelector(`[data-key~="${CSS.escape(key)}"]`);
+  const place = root?.querySelector("[data-current]") ?? root;
+  const choice = place?.querySelector(`[data-key~="${CSS.escape(key)}"]`);
   if (!choice) return false;
   if (choice.matches("input")) choice.focus();
   choice.click();

@@ -1,5 +1,6 @@
 // The desk of an annotator: read, judge, Enter, next.
 
+import { watchAspects } from "./aspects.js";
 import { watchDrafts } from "./drafts.js";
 import { watchHold } from "./hold.js";
 import { watchKeys } from "./keys.js";
@@ -13,6 +14,7 @@ watchSending();
 watchHold();
 watchDrafts();
 watchTime();
+watchAspects();
 watchSides();
 watchRanking();
 watchKeys();
