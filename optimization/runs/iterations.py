@@ -133,12 +133,12 @@ class _Facts:
         asked = self.asked[number, Audience.PEOPLE]
         if not asked.questions:
             return Phase()
-        late = f", {asked.expired} not in time" if asked.expired else ""
+        unanswered = f", {asked.expired} not in time" if asked.expired else ""
         if asked.answered + asked.expired < asked.questions:
-            return Phase("waits", f"{asked.answered} of {asked.questions}{late}")
+            return Phase("waits", f"{asked.answered} of {asked.questions}{unanswered}")
         time = f" · {duration_in_words(asked.seconds)}" if asked.seconds >= 1 else ""
-        number = f"{asked.answered} of {asked.questions}{late}" if late else f"{asked.questions}"
-        return Phase("done", f"{number}{time}")
+        given = f"{asked.answered} of {asked.questions}{unanswered}" if unanswered else f"{asked.questions}"
+        return Phase("done", f"{given}{time}")
 
     def _timed(self, number: int, kind: str) -> Phase:
         effects = self._of_kind(number, kind)

@@ -108,7 +108,7 @@ class _Asked:
     def remarks(self, sample: int) -> list[Remark]:
         """What was said of one of the outputs that the question is about."""
         said = [self._remark(answer, sample) for answer in self.answers if not answer.late]
-        return said + ([self._stood_in(sample)] if self.request.stood_in else [])
+        return said + ([self._stood_in(sample, self.request.stood_in)] if self.request.stood_in else [])
 
     def output(self, sample: int) -> Any:
         """The output that the question shows for a sample; None past the last, as it shows those that differ."""
@@ -138,10 +138,10 @@ class _Asked:
         expired = self.request.state == RequestState.EXPIRED
         return expired and not self.request.stand_in and not any(not answer.late for answer in self.answers)
 
-    def _stood_in(self, sample: int) -> Remark:
-        said = said_of(sample, self.request.question, self.request.stood_in["body"])
+    def _stood_in(self, sample: int, stood_in: dict[str, Any]) -> Remark:
+        said = said_of(sample, self.request.question, stood_in["body"])
         return Remark(
-            judge=f"{self.request.stood_in['model']}, a model, as nobody answered in time",
+            judge=f"{stood_in['model']}, a model, as nobody answered in time",
             is_rehearsal=False,
             score=said.score,
             label=said.label,

@@ -235,3 +235,12 @@ def test_every_trainer_and_optimizer_is_offered_in_words(operator: Client, catal
     form = operator.get("/runs/launch/").context["form"]
     for field in ("trainer", "optimizer"):
         assert all(name != words for name, words in form.fields[field].choices)
+
+
+@pytest.mark.parametrize(
+    ("sent", "minutes"), [({}, None), ({"deadline": "3", "deadline_unit": "60"}, 180), ({"deadline": "2", "deadline_unit": "1440"}, 2880)]
+)
+def test_a_deadline_is_declared_at_launch_and_carried_to_the_next(
+    operator: Client, answers: Callable[..., dict[str, str]], sent: dict[str, str], minutes: int | None
+) -> None:
+    pass

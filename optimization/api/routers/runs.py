@@ -47,6 +47,7 @@ class RunOut(Schema):
     tone: Literal["acts", "waits", "stopped", "done", "attention"]
     next_step: str
     reason: str
+    due: datetime | None = Field(description="When the first open question's time runs out.")
     progress: tuple[int, int] | None = Field(description="Parts of the present phase: done, of all.")
     program: str
     dataset: str
@@ -227,6 +228,7 @@ def _row(row: RunRow) -> dict[str, Any]:
         "tone": status.tone,
         "next_step": status.next_step,
         "reason": run.reason,
+        "due": status.due,
         "progress": status.progress,
         "program": run.program_version.program.name,
         "dataset": run.dataset_version.dataset.name,
