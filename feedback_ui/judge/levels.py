@@ -63,6 +63,14 @@ def improvements_rule(question: RubricQuestion) -> str:
     return f"Optional for “{free[0]}”" if len(free) == 1 else f"Optional from “{free[0]}” up"
 
 
+def _plain(chosen: Any) -> str:
+    """A score as a form or a draft has it, written as a level's is."""
+    try:
+        return f"{float(chosen):g}"
+    except (TypeError, ValueError):
+        return ""
+
+
 def _levels(levels: tuple[RubricLevel, ...], chosen: Any) -> list[Level]:
     """From the lowest score up, so that a higher digit is a better level."""
     return [
@@ -71,7 +79,7 @@ def _levels(levels: tuple[RubricLevel, ...], chosen: Any) -> list[Level]:
             score=level.score,
             label=level.label,
             description=level.description,
-            chosen=str(level.score) == str(chosen),
+            chosen=f"{level.score:g}" == _plain(chosen),
         )
         for number, level in enumerate(sorted(levels, key=lambda level: level.score), 1)
     ]

@@ -13,10 +13,15 @@ from django.http import QueryDict
 from optimization.feedback.errors import InvalidAnswer
 from optimization.feedback.texts import lines
 from optimization.losses.questions import (
+    Answer,
+    FeedbackAnswer,
     FeedbackQuestion,
+    PreferenceAnswer,
     PreferenceQuestion,
     Question,
+    RankingAnswer,
     RankingQuestion,
+    RubricAnswer,
     RubricQuestion,
 )
 
@@ -59,6 +64,33 @@ def body_of(values: Mapping[str, str], question: Question) -> dict[str, Any]:
             return {"choice": values.get("choice", ""), **said}
         case RankingQuestion():
             return _ranking(values, len(question.outputs))
+
+
+def values_of(question: Question, answer: Answer) -> dict[str, str]:
+    """The other way round: the form's fields as they would be typed for an answer to the question as it was shown."""
+    match answer:
+        case RubricAnswer():
+            return {**_score_fields(question, answer), "improvements": "\n".join(answer.improvements)}
+        case FeedbackAnswer(improvements=improvements):
+            return {"improvements": "\n".join(improvements)} if improvements else {"nothing": "yes"}
+        case PreferenceAnswer():
+            return {
+                name: str(getattr(answer, name)) for name in ("choice", "reason", "strengths", "weaknesses")
+            }
+        case RankingAnswer(ranks=ranks, notes=notes):
+            places = {f"rank_{number}": str(rank) for number, rank in enumerate(ranks, 1)}
+            return places | {f"note_{number}": note for number, note in enumerate(notes, 1)}
+
+
+def _score_fields(question: Question, answer: RubricAnswer) -> dict[str, str]:
+    """A level's score as the form has it: whole numbers without a point."""
+    if isinstance(question, RubricQuestion) and question.aspects:
+        return {
+            f"score_{number}": f"{answer.scores[aspect.name]:g}"
+            for number, aspect in enumerate(question.aspects, 1)
+            if aspect.name in answer.scores
+        }
+    return {"score": f"{answer.score:g}"}
 
 
 def _scores(values: Mapping[str, str], question: RubricQuestion) -> dict[str, Any]:

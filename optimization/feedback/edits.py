@@ -18,16 +18,24 @@ from optimization.feedback.errors import FeedbackError
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import request_lock
 from optimization.feedback.rereading import item_reread, run_lock
+from optimization.feedback.showings import order_shown
 from optimization.losses.questions import QUESTION
+from optimization.losses.sides import answer_as_asked
 from optimization.models import Answer, AnswerVersion
 
 
 def answer_edit(*, answer: Answer, user: User, body: dict[str, Any], seconds: float = 0.0) -> Answer:
-    """Give an answer another body. The same body again changes nothing. Raises InvalidAnswer, or FeedbackError."""
+    """Give an answer another body, in the terms in which its giver saw the question.
+
+    The same body again changes nothing. Raises InvalidAnswer, or FeedbackError.
+    """
     if answer.user_id != user.pk:
         raise FeedbackError("This answer is somebody else's. You can edit your own answers.")
     request = answer.request
-    checked = answer_parse(QUESTION.validate_python(request.question), body).model_dump(mode="json")
+    given = answer_parse(QUESTION.validate_python(request.question), body)
+    if order := order_shown(request=request, user=user):
+        given = answer_as_asked(given, order)
+    checked = given.model_dump(mode="json")
     with transaction.atomic():
         run_lock(request)
         locked = request_lock(request)

@@ -12,6 +12,7 @@ from optimization.feedback.audience import questions_for
 from optimization.models import (
     Activity,
     Answer,
+    AnswerVersion,
     Application,
     Claim,
     ClaimState,
@@ -22,6 +23,7 @@ from optimization.models import (
     RequestState,
     Run,
     RunState,
+    Showing,
     Workspace,
     WorkState,
 )
@@ -68,7 +70,11 @@ def answers_of(*, workspace: Workspace, user: User) -> QuerySet[Answer]:
     return (
         Answer.objects.filter(request__workspace=workspace, user=user)
         .select_related("request__run")
-        .prefetch_related(Prefetch("applications", queryset=steps))
+        .prefetch_related(
+            Prefetch("applications", queryset=steps),
+            Prefetch("versions", queryset=AnswerVersion.objects.order_by("number")),
+            Prefetch("request__showings", queryset=Showing.objects.filter(user=user)),
+        )
         .order_by("-pk")
     )
 

@@ -17,7 +17,7 @@ from optimization.models import (
 )
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
-from optimization.runs.people import label_of
+from optimization.runs.people import name_of
 from optimization.runs.results import outcomes_of
 from optimization.runs.said import remarks_in
 
@@ -118,7 +118,7 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
 
 def step_changes(step: Step) -> Iterable[ParameterChange]:
     """Each parameter that the step changed, as it was before and after it."""
-    by = {revert.version_id: label_of(revert.user) for revert in step.reverts.select_related("user")}
+    by = {revert.version_id: name_of(revert.user) for revert in step.reverts.select_related("user")}
     for change in candidate_diff(step.previous, step.candidate, accepted=True):
         yield replace(change, put_back=by.get(change.version, ""))
 

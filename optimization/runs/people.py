@@ -21,8 +21,8 @@ class PersonAtWork:
     is_rehearsal: bool
 
 
-def label_of(user: User) -> str:
-    """A person as sentences name them."""
+def name_of(user: User) -> str:
+    """As the words of a run call a person."""
     return user.first_name or user.get_username()
 
 

@@ -22,10 +22,10 @@ from optimization.llm.messages import Completion, CompletionRequest
 from optimization.llm.scope import Suspended, current_scope
 from optimization.models import Answer, Call, Candidate, Iteration, Run, RunEvent, WorkItem, WorkState
 from optimization.models import Effect as EffectRow
-from optimization.runs.assembly import trainer_for
 from optimization.runs.engine.expansion import gather, read_result, write_result
 from optimization.runs.engine.pins import drift
 from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
+from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.events import event_emit
 from optimization.runs.fork import optimizer_state_at
 from optimization.runs.words import counted
@@ -35,8 +35,8 @@ from optimization.runs.work.proposals import FinishProposals
 from optimization.runs.work.settling import Finish
 from optimization.runs.work.sheet import Sheet, at_work, sheets_read
 from optimization.runs.work.writer import Operation, Writer
-from optimization.trainers import Trainer
 from optimization.trainers.effects import Commit, Effect, TrainerState
+from optimization.trainers.trainer import Algorithm
 
 AT_ONCE = 128
 MOST_SAID = 5
@@ -154,7 +154,7 @@ class _Replay:
         found.calls, found.answers = await read(self._counts)
         return found
 
-    def _beginning(self) -> tuple[Trainer, list[Iteration], str]:
+    def _beginning(self) -> tuple[Algorithm, list[Iteration], str]:
         return trainer_for(self.run), list(self.run.iterations.order_by("number")), drift(self.run)
 
     def _rows(self, iteration: Iteration) -> list[EffectRow]:
@@ -227,7 +227,7 @@ class _Replay:
 
     # -- the algorithm ---------------------------------------------------------------------------------------
 
-    def _algorithm(self, trainer: Trainer, iteration: Iteration, rows: Sequence[EffectRow]) -> None:
+    def _algorithm(self, trainer: Algorithm, iteration: Iteration, rows: Sequence[EffectRow]) -> None:
         """Whether the algorithm asks for what the journal holds, and ends where the next iteration began."""
         say, name = self.found.differences.append, iteration.number + 1
         by_ordinal = {row.ordinal: row for row in rows}

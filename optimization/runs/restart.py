@@ -26,7 +26,7 @@ from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.engine.pins import STATE_SCHEMA, pins_now
 from optimization.runs.events import event_emit
 from optimization.runs.fork import optimizer_state_at
-from optimization.runs.people import label_of
+from optimization.runs.people import name_of
 from optimization.runs.signals import run_due
 from optimization.runs.states import Conflict, run_move
 
@@ -46,8 +46,8 @@ def run_restart(*, run: Run, user: User) -> Run:
     run.restarted = run.iteration
     run.optimizer_state = optimizer_state_at(run, run.iteration)
     run.save(update_fields=["pins", "restarted", "optimizer_state"])
-    event_emit(run.pk, "restart", {"iteration": run.iteration, "by": label_of(user)})
-    run_move(run, RunState.RUNNING, f"Iteration {run.iteration + 1} was begun anew by {label_of(user)}.")
+    event_emit(run.pk, "restart", {"iteration": run.iteration, "by": name_of(user)})
+    run_move(run, RunState.RUNNING, f"Iteration {run.iteration + 1} was begun anew by {name_of(user)}.")
     transaction.on_commit(partial(run_due.send, sender=Run, run_id=run.pk))
     return run
 

@@ -10,13 +10,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from optimization.feedback.services import requests_withdraw
-from optimization.models import Run, RunState, WorkItem, WorkState
+from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
 from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
-from optimization.runs.people import label_of
+from optimization.runs.people import name_of
+from optimization.runs.policy.launch import policy_launch
 from optimization.runs.restart import run_restart
 from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
@@ -28,6 +29,7 @@ __all__ = [
     "EditRefused",
     "LaunchError",
     "parameter_revert",
+    "policy_launch",
     "proposal_decide",
     "run_cancel",
     "run_fork",
@@ -44,7 +46,7 @@ __all__ = [
 def run_pause(*, run: Run, user: User) -> Run:
     """No new work is taken; calls in flight end and are stored; questions stay open and answers are kept."""
     return _move(
-        run, RunState.PAUSED, f"Paused by {label_of(user)}. Answers are kept; Resume goes on where it stands."
+        run, RunState.PAUSED, f"Paused by {name_of(user)}. Answers are kept; Resume goes on where it stands."
     )
 
 
@@ -55,7 +57,7 @@ def run_resume(*, run: Run, user: User) -> Run:
         )
     with transaction.atomic():
         deadlines_resume(run)
-        return _move(run, RunState.RUNNING, f"Resumed by {label_of(user)}.")
+        return _move(run, RunState.RUNNING, f"Resumed by {name_of(user)}.")
 
 
 def run_retry(*, run: Run, user: User) -> Run:
@@ -70,13 +72,17 @@ def run_retry(*, run: Run, user: User) -> Run:
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
         deadlines_resume(run)
-        return _move(run, RunState.RUNNING, f"Tried again by {label_of(user)}.")
+        return _move(run, RunState.RUNNING, f"Tried again by {name_of(user)}.")
 
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
     """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
     if not run.effects.exists():
         raise Conflict(f"“{run.name}” has done nothing yet: there is nothing to replay.")
+    if run.kind == RunKind.POLICY:
+        raise Conflict(
+            f"“{run.name}” trains a policy: what it sampled is in its rollouts, and its steps are not replayed from calls."
+        )
     transaction.on_commit(partial(replay_wanted.send, sender=Run, run_id=run.pk))
     return run
 
@@ -91,14 +97,14 @@ def run_set_budget(*, run: Run, user: User, budget: Decimal | None) -> Run:
     if not changed.update(budget=budget):
         raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: it spends nothing any more.")
     run.refresh_from_db()
-    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": label_of(user)})
+    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": name_of(user)})
     return run
 
 
 def run_cancel(*, run: Run, user: User) -> Run:
     """For good: open questions are withdrawn; answers still under way are stored, thanked for and not used."""
     with transaction.atomic():
-        moved = _move(run, RunState.CANCELLED, f"Cancelled by {label_of(user)}.")
+        moved = _move(run, RunState.CANCELLED, f"Cancelled by {name_of(user)}.")
         requests_withdraw(run=run)
         return moved
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
@@ -241,3 +243,27 @@ def test_a_rubric_of_several_aspects_is_judged_with_a_digit_each(
     expect(page.locator(".item__text .reading")).to_have_text("Second reply")
     assert Answer.objects.get().body["scores"] == {"Facts": 4.0, "Tone": 5.0}
     assert Answer.objects.get().body["score"] == 4.5
+
+
+def test_undo_brings_the_last_answer_back_to_be_changed(page: Page) -> None:
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    page.keyboard.press("i")
+    page.keyboard.type("Half a thought")
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    expect(page.locator(".item__text .reading")).to_have_text("First reply")
+    expect(page.get_by_role("radio", name="Mostly")).to_be_checked()
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Your answer counts as it is now.")).to_be_visible()
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    expect(page.get_by_label("What would make it better?")).to_have_value("Half a thought")
+    assert Answer.objects.get().body["score"] == 5.0
+    page.get_by_role("link", name="My answers").click()
+    page.get_by_role("link", name="Fully").click()
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Mostly")).to_be_visible()
+    expect(page).to_have_url(re.compile("/answers/$"))

@@ -50,7 +50,9 @@ class ClaimOut(Schema):
     request: QuestionOut
     fence: int
     expires_at: datetime
-    due_at: datetime | None = Field(None, description="When the time to answer runs out; null if it does not.")
+    due_at: datetime | None = Field(
+        None, description="When the time to answer runs out; null if it does not."
+    )
     draft: dict[str, Any] = {}
 
 

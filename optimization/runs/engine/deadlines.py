@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from optimization.feedback.notices import queue_changed
 from optimization.models import FeedbackRequest, RequestState, Run, RunState, WorkItem, WorkState
-from optimization.runs.config import People, RunConfig
+from optimization.runs.config import People
 from optimization.runs.events import event_emit
 from optimization.runs.states import run_move
 from optimization.runs.words import counted, span_in_words
@@ -40,7 +40,7 @@ def deadlines_carry_out(run: Run) -> int:
     ids = list(overdue.select_for_update(of=("self",)).values_list("pk", flat=True))
     if not ids:
         return 0
-    people = RunConfig.model_validate(run.config).people
+    people = _people(run)
     within = people.within or timedelta()
     requests = FeedbackRequest.objects.filter(pk__in=ids)
     match people.on_deadline:
@@ -61,13 +61,17 @@ def deadlines_carry_out(run: Run) -> int:
 def deadlines_resume(run: Run) -> None:
     """Before a stopped run goes on: give back the time during which it stood still, and the whole time to questions for
     which it was stopped."""
-    within = RunConfig.model_validate(run.config).people.within
+    within = _people(run).within
     if within is None:
         return
     waiting = FeedbackRequest.objects.filter(run=run, state=RequestState.OPEN)
     now, since = Run.objects.annotate(now=Now()).values_list("now", "state_since").get(pk=run.pk)
     waiting.filter(due_at__isnull=False).update(due_at=F("due_at") + (now - since))
     waiting.filter(due_at=None, audience="people").update(due_at=Now() + within)
+
+
+def _people(run: Run) -> People:
+    return People.model_validate(run.config.get("people") or {})
 
 
 def _wake(requests: QuerySet[FeedbackRequest]) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from optimization.models import Candidate, Iteration, Revert, Run, Step
 from optimization.runs.events import event_emit
-from optimization.runs.people import label_of
+from optimization.runs.people import name_of
 from optimization.trainers.effects import TrainerState
 
 
@@ -49,7 +49,7 @@ def reverts_apply(run: Run, iteration: int, state: TrainerState) -> TrainerState
 
 def _note(run: Run, iteration: int, wanted: Sequence[Revert]) -> None:
     words = "; ".join(
-        f"{revert.version.name} back at version {revert.version.number}, by {label_of(revert.user)}"
+        f"{revert.version.name} back at version {revert.version.number}, by {name_of(revert.user)}"
         for revert in wanted
     )
     row = Iteration.objects.filter(run=run, number=iteration).first()

@@ -10,6 +10,7 @@ const press = (id) => document.getElementById(id)?.click();
 const SINGLE = {
   s: () => press("skip"),
   l: () => press("later"),
+  u: () => press("undo"),
   i: () => (openNote() ?? verdict()?.querySelector("[data-write]"))?.focus(),
   "?": () => sheet().showModal(),
 };

@@ -15,7 +15,7 @@ export function watchSending() {
     event.preventDefault();
     send(event.target, event.submitter?.getAttribute("formaction") ?? event.target.action);
   });
-  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), ""));
+  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, link.dataset.said));
   onClick("[data-put-off]", () => document.getElementById("later").click());
   onClick("#skip", () => skipping().showModal());
   onClick("#keep", () => skipping().close());
@@ -39,20 +39,21 @@ function send(form, address) {
   });
 }
 
-async function goOn(question, said, afterwards = () => {}) {
+async function goOn(question, said, afterwards = () => {}, instead = "") {
   if (underWay) return;
   underWay = true;
   document.getElementById("send")?.setAttribute("aria-disabled", "true");
-  const { outcome, text } = await question();
+  const { outcome, text, elsewhere } = await question();
   underWay = false;
   document.getElementById("send")?.removeAttribute("aria-disabled");
   if (outcome === "done") {
     afterwards();
     clearNotice();
+    if (elsewhere) return location.assign(elsewhere);
     show(text);
     window.scrollTo(0, 0);
     desk().focus({ preventScroll: true });
-    announce(`${said} ${isEmpty() ? "Nothing else waits." : "Next item."}`);
+    announce(instead || `${said} ${isEmpty() ? "Nothing else waits." : "Next item."}`);
   } else if (outcome === "refused" || outcome === "lost") {
     show(text);
     showTrouble();
