@@ -127,8 +127,11 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         """The feedback on each output: the mean of the annotators' ranks and scores, every note kept.
 
         `asked[i]` is the number, in the question, of the text that output i is; outputs that are the same share it.
+        Nobody's answers say nothing of any of them.
         """
         given = self.fitting(answers)
+        if not given and asked:
+            return [pooled([], [], criteria=self.criteria) for _ in asked]
         if not given:
             raise ValueError(f"{type(self).__name__} has no answers to read.")
         for answer in given:

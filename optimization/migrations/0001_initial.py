@@ -117,12 +117,21 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("open", "Open"), ("answered", "Answered"), ("withdrawn", "Withdrawn")],
+                        choices=[
+                            ("open", "Open"),
+                            ("answered", "Answered"),
+                            ("expired", "Expired"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
                         default="open",
                         max_length=10,
                     ),
                 ),
                 ("priority", models.FloatField(default=0.0)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("extended", models.PositiveSmallIntegerField(default=0)),
+                ("stand_in", models.CharField(blank=True, max_length=8)),
+                ("stood_in", models.JSONField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("answered_at", models.DateTimeField(blank=True, null=True)),
             ],
@@ -1500,6 +1509,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="feedbackrequest",
             index=models.Index(fields=["run", "state"], name="requests_by_run"),
+        ),
+        migrations.AddIndex(
+            model_name="feedbackrequest",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["due_at"], name="requests_by_deadline"
+            ),
         ),
         migrations.AddConstraint(
             model_name="feedbackrequest",
