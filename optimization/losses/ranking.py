@@ -159,7 +159,7 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         return self.read_all(await self.ask(self.question(distinct, None, context)), asked)
 
     def _pooled(self, answers: Sequence[RankingAnswer], ranks: list[float], i: int, total: int) -> Value:
-        notes = [lines(answer.notes[i]) if i < len(answer.notes) else [] for answer in answers]
+        notes = [lines(*answer.notes[i : i + 1]) + answer.said_of_words(i) for answer in answers]
         rank = fmean(ranks)
         if not any(notes):
             notes[0] = [_placed(rank, total)]

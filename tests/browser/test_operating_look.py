@@ -53,7 +53,9 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
     for member in scene.workspace.memberships.select_related("user"):
         request_skip(request=question, user=member.user, reason="I do not know the shop")
     failing = make_effect(unjudged, "evaluate", 3, timezone.now())
-    make_item(failing, 2, WorkState.DUE, errors=1, last_error="The endpoint default cut its reply in the middle.")
+    make_item(
+        failing, 2, WorkState.DUE, errors=1, last_error="The endpoint default cut its reply in the middle."
+    )
     return [
         "/",
         "/runs/",

@@ -22,6 +22,7 @@ from optimization.api.principals import ApiRequest
 from optimization.api.problems import missing
 from optimization.api.subjects import Subject
 from optimization.feedback.services import (
+    answer_preview,
     answer_submit,
     claim_next,
     claim_release,
@@ -90,6 +91,18 @@ class DraftIn(Schema):
     body: dict[str, Any]
 
 
+class ReadingOut(Schema):
+    """`text` is what the optimizer gets for a prompt whose node made the output; empty where nothing was to be changed."""
+
+    remarks: list[str]
+    score: float | None
+    text: str
+
+
+class PreviewOut(Schema):
+    outputs: list[ReadingOut]
+
+
 class RequestOut(Schema):
     """A question as operators see it. `answers` counts those that are in; `stand_in` is “model” where its time ran out
     and a model was asked instead."""
@@ -155,6 +168,15 @@ def feedback_answer(request: ApiRequest, request_id: Id, payload: AnswerIn) -> A
         seconds=payload.seconds,
     )
     return Answered(answer_id=answer.pk, next=_next(request))
+
+
+@router.route(
+    "POST", "/requests/{request_id}/preview", Action.FEEDBACK_ANSWER, {200: PreviewOut}, problems=(404,)
+)
+def feedback_preview(request: ApiRequest, request_id: Id, payload: DraftIn) -> PreviewOut:
+    """How an answer would be read if it were sent, output by output in the order shown. Nothing is stored."""
+    readings = answer_preview(request=_found(request, request_id), user=request.auth.user, body=payload.body)
+    return PreviewOut(outputs=[ReadingOut(**vars(reading)) for reading in readings])
 
 
 @router.route("POST", "/requests/{request_id}/skip", Action.FEEDBACK_ANSWER, {200: Next}, problems=(404,))

@@ -69,7 +69,8 @@ WORK: dict[str, Callable[[Sheet, Bench], Awaitable[Operation]]] = {
 def _after_endpoint(sheet: Sheet, error: EndpointError) -> Operation:
     if error.permanent or sheet.item.errors + 1 >= ERRORS_ALLOWED:
         return Attention(sheet.item, f"{error} Then press Retry: everything stored so far is kept.")
-    return Return(sheet.item, delay=_delay(sheet), error=str(error), counts=True)
+    delay = max(_delay(sheet), min(error.retry_after or 0.0, LONGEST_DELAY))
+    return Return(sheet.item, delay=delay, error=str(error), counts=True)
 
 
 def _after_error(sheet: Sheet, error: Exception, bench: Bench) -> Operation:
