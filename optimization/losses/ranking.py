@@ -129,6 +129,8 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         `asked[i]` is the number, in the question, of the text that output i is; outputs that are the same share it.
         """
         given = self.fitting(answers)
+        if not given and asked:
+            return [feedback_value([], None, criteria=self.criteria, answers=0) for _ in asked]
         if not given:
             raise ValueError(f"{type(self).__name__} has no answers to read.")
         for answer in given:

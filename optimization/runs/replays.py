@@ -32,7 +32,7 @@ from optimization.runs.work.bench import Bench
 from optimization.runs.work.carry_out import WORK
 from optimization.runs.work.proposals import FinishProposals
 from optimization.runs.work.settling import Finish
-from optimization.runs.work.sheet import Sheet, at_work, sheets_read
+from optimization.runs.work.sheet import Sheet, at_work
 from optimization.runs.work.writer import Operation, Writer
 from optimization.trainers import Trainer
 
@@ -123,6 +123,13 @@ class _PastBench(Bench):
         run = await asyncio.get_running_loop().run_in_executor(reader, read)
         return cls(run, _NoModels(), Writer(), reader)
 
+    def sheets(self, ids: Sequence[int]) -> list[Sheet]:
+        """The items as one more attempt would find them, with all that is stored of them."""
+        items = list(WorkItem.objects.filter(pk__in=ids).select_related("effect").order_by("index"))
+        for item in items:
+            item.fence += 1  # in memory alone
+        return self.laid_out(items)
+
     def stand_at(self, iteration: Iteration) -> None:
         """As the run stood when the iteration began, in memory."""
         self.run.optimizer_state = optimizer_state_at(self.run, iteration.number)
@@ -172,7 +179,7 @@ class _Replay:
             lambda: list(row.work.filter(state=WorkState.DONE).order_by("index").values_list("pk", flat=True))
         )
         for start in range(0, len(ids), AT_ONCE):
-            sheets = await self.bench.read(partial(_sheets, ids[start : start + AT_ONCE]))
+            sheets = await self.bench.read(partial(self.bench.sheets, ids[start : start + AT_ONCE]))
             await asyncio.gather(*(self._item(sheet) for sheet in sheets))
 
     async def _item(self, sheet: Sheet) -> None:
@@ -227,14 +234,6 @@ class _Replay:
         traced = retrace(self.run, trainer, iteration)
         self.found.differences += traced.problems
         self.found.notes += traced.notes
-
-
-def _sheets(ids: Sequence[int]) -> list[Sheet]:
-    """The items as one more attempt would find them, with all that is stored of them."""
-    items = list(WorkItem.objects.filter(pk__in=ids).select_related("effect").order_by("index"))
-    for item in items:
-        item.fence += 1  # in memory alone
-    return sheets_read(items)
 
 
 def _bare(result: Any) -> Any:

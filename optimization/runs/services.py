@@ -21,6 +21,7 @@ from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
 from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
+from optimization.runs.without import run_without
 
 __all__ = [
     "Conflict",
@@ -37,6 +38,7 @@ __all__ = [
     "run_resume",
     "run_retry",
     "run_set_budget",
+    "run_without",
 ]
 
 

@@ -116,7 +116,7 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
     parts = payloads(
         effect,
         people=config.people.per_iteration,
-        together=comparing(effect, loss_made(config.loss)) is not None,
+        together=comparing(effect, loss_made(config.loss_at(run.iteration, effect.kind))) is not None,
     )
     WorkItem.objects.bulk_create(
         WorkItem(

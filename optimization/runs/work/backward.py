@@ -22,7 +22,8 @@ async def backward(sheet: Sheet, bench: Bench) -> Operation:
     """Carry the outcomes' feedback through their tapes; the result is {parameter name: texts}."""
     outcomes = [Outcome.model_validate(outcome) for outcome in sheet.item.payload["outcomes"]]
     tapes = await bench.read(lambda: Tape.objects.in_bulk([o.tape for o in outcomes if o.tape]))
-    step = await bench.own_step(next(iter(tapes.values())).candidate if tapes else bench.current_candidate)
+    candidate = next(iter(tapes.values())).candidate if tapes else bench.current_candidate
+    step = await bench.own_step(candidate, sheet.item)
     learning = {name: p for name, p in step.module.named_parameters() if p.requires_grad}
     optimizer = optimizer_made(bench.config.optimizer, list(learning.items())).bind(bench.resources)
     registry = MemoryRegistry(capacity=max(len(tapes), 1))

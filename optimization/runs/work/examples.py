@@ -22,7 +22,7 @@ async def forward(sheet: Sheet, bench: Bench) -> Operation:
     Where the judge compares an example's samples, they are all this item's: run, then judged by each other.
     """
     payload, example = sheet.item.payload, _example(sheet)
-    step = await bench.step(payload["candidate"], payload["guide"])
+    step = await bench.step(sheet.item)
     if "samples" in payload:
         outcomes, records = await _run_samples(step, example, payload["samples"])
         return Finish(sheet.item, [_stored(one) for one in outcomes], _tapes(sheet, bench, records))
@@ -33,8 +33,7 @@ async def forward(sheet: Sheet, bench: Bench) -> Operation:
 
 async def evaluate(sheet: Sheet, bench: Bench) -> Operation:
     """Run the example through program and judge; nothing is kept but the outcome."""
-    payload = sheet.item.payload
-    step = await bench.step(payload["candidate"], payload["guide"])
+    step = await bench.step(sheet.item)
     outcome, _ = await _run_one(sheet, step, _example(sheet))
     return Finish(sheet.item, _stored(outcome))
 
