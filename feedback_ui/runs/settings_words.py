@@ -25,7 +25,7 @@ def settings_line(run: Run) -> str:
     """ "support_reply · minibatch of 8 · SFA 0.7 · people's rubric" """
     config = run.config
     parts = [
-        run.program_version.program.name,
+        run.program.program.name,
         _trainer(config.get("trainer", {})),
         _optimizer(config.get("optimizer", {})),
         _loss(config.get("loss", {})),
@@ -38,7 +38,7 @@ def settings_facts(run: Run) -> list[tuple[str, str]]:
     config = run.config
     people = config.get("people", {})
     return [
-        ("Program", str(run.program_version)),
+        ("Program", str(run.program)),
         ("Data", str(run.dataset_version)),
         ("Trainer", _trainer(config.get("trainer", {}))),
         ("Optimizer", _optimizer(config.get("optimizer", {}))),

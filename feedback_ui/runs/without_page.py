@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
@@ -13,7 +13,7 @@ from feedback_ui.runs.settings_words import LOSSES
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
-from optimization.runs.services import LaunchError, run_without
+from optimization.runs.services import Conflict, LaunchError, run_without
 from optimization.runs.without import judge_offered, without_offers
 
 
@@ -22,7 +22,10 @@ from optimization.runs.without import judge_offered, without_offers
 def run_without_page(request: WorkspaceRequest, run_id: int) -> HttpResponse:
     """The people and the prices on GET, the launch on POST."""
     run = run_of(request, run_id)
-    judge = judge_offered(run)
+    try:
+        judge = judge_offered(run)
+    except Conflict as conflict:
+        raise Http404(str(conflict)) from conflict
     if request.method != "POST":
         context = {
             "run": run,
@@ -35,14 +38,14 @@ def run_without_page(request: WorkspaceRequest, run_id: int) -> HttpResponse:
     person = User.objects.filter(pk=int(chosen)).first() if chosen.isdecimal() else None
     try:
         if person is None:
-            raise LaunchError([("/user", "Choose whom to leave out.")])
+            raise Conflict("Choose whom to leave out.")
         fork = run_without(
             run=run,
             user=request.membership.user,
             person=person,
             judge=judge if request.POST.get("then") == "judge" else None,
         )
-    except LaunchError as error:
+    except (Conflict, LaunchError) as error:
         messages.error(request, str(error))
         return redirect("run_without", run_id=run.pk)
     messages.success(request, "Launched. This page follows the new run by itself.")

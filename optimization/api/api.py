@@ -23,6 +23,7 @@ from optimization.api.routers import (
     me,
     members,
     past,
+    policies,
     programs,
     proposals,
     provenance,
@@ -79,6 +80,7 @@ api.add_router("/endpoints", endpoints.router)
 api.add_router("/choices", choices.router)
 api.add_router("/runs", runs.router)
 api.add_router("/runs", history.router)
+api.add_router("/runs", policies.router)
 api.add_router("/runs", past.router)
 api.add_router("/runs", proposals.router)
 api.add_router("", provenance.router)

@@ -44,6 +44,7 @@ class EndpointCalls:
         self.requests = limiter(f"{shared} requests", endpoint.rate_limit or math.inf)
         self.tokens = limiter(f"{shared} tokens", tokens) if tokens else None
         self._wire = PerLoop(lambda: Wire(self.where, endpoint, http_client(endpoint)))
+        self._beginning = PerLoop(asyncio.Lock)
         self._slots = PerLoop(lambda: asyncio.Semaphore(endpoint.max_concurrent or MOST_CONNECTIONS))
 
     async def complete(
@@ -81,6 +82,7 @@ class EndpointCalls:
         try:
             if self.tokens:
                 await self.tokens.acquire(expected)
+            await self._begin()
             begun = await self.requests.acquire()
             spent = reserved
             started = time.perf_counter()
@@ -106,6 +108,11 @@ class EndpointCalls:
         finally:
             if self.budget is not None:
                 await self.budget.settle(reserved, spent)
+
+    async def _begin(self) -> None:
+        """Calls begin one after another: a crowd that begins together comes back together, and has to wait for itself."""
+        async with self._beginning.get():
+            await asyncio.sleep(0)
 
     async def _reserve(self, request: CompletionRequest) -> float:
         """Set aside the most that an attempt can cost. A reply that may have been billed and is lost costs that."""

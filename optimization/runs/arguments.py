@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from optimization.losses import LossModule
 from optimization.runs.config import Choice
-from optimization.runs.labels import name_of
+from optimization.runs.labels import label_of
 
 BY_THE_ENGINE = frozenset({"self", "params"})
 """Parameters that the engine fills in itself."""
@@ -104,7 +104,7 @@ def _field(name: str, hint: Any, default: Any, **more: Any) -> dict[str, Any]:
     form = json_form(hint)
     if form is _NONE_OF_IT or form is NoneType:
         return {}
-    label, about = name_of(name)
+    label, about = label_of(name)
     # A model has attributes of its own, such as `schema`: an argument of that name is kept under another.
     own = f"{name}_" if hasattr(BaseModel, name) else name
     return {own: (form, Field(default, alias=name, title=label, description=about or None, **more))}

@@ -12,7 +12,7 @@ from optimization.losses import LOSSES
 from optimization.losses.verifiers import BUILT_IN
 from optimization.optimizers import OPTIMIZERS
 from optimization.runs.arguments import arguments_model
-from optimization.runs.labels import name_of
+from optimization.runs.labels import label_of
 from optimization.trainers import TRAINERS, Plan
 
 TITLES = {
@@ -75,7 +75,7 @@ def _schema(target: Callable[..., Any]) -> dict[str, Any]:
 
 def _option(name: str, target: Callable[..., Any], schema: dict[str, Any]) -> Option:
     about = inspect.cleandoc(target.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
-    return Option(name, TITLES.get(name, name_of(name)[0]), about, schema)
+    return Option(name, TITLES.get(name, label_of(name)[0]), about, schema)
 
 
 @cache
@@ -88,6 +88,6 @@ def _plan_schema(plan: type[Plan]) -> dict[str, Any]:
 
 
 def _labelled(argument: str, schema: dict[str, Any]) -> dict[str, Any]:
-    label, hint = name_of(argument)
+    label, hint = label_of(argument)
     told = {"title": label, "description": hint or schema.get("description", "")}
     return schema | told | ({"default": UNDER_RUNS[argument]} if argument in UNDER_RUNS else {})

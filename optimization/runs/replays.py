@@ -19,14 +19,25 @@ from typing import Any
 
 from optimization.llm.messages import Completion, CompletionRequest
 from optimization.llm.scope import Suspended, current_scope
-from optimization.models import Answer, Call, Candidate, Iteration, Run, RunEvent, WorkItem, WorkState
+from optimization.models import (
+    Answer,
+    Call,
+    Candidate,
+    Iteration,
+    Run,
+    RunEvent,
+    RunKind,
+    WorkItem,
+    WorkState,
+)
 from optimization.models import Effect as EffectRow
-from optimization.runs.assembly import trainer_for
 from optimization.runs.engine.pins import drift
 from optimization.runs.engine.replay import JournalMismatch
+from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.events import event_emit
 from optimization.runs.fork import optimizer_state_at
 from optimization.runs.retrace import plain, retrace
+from optimization.runs.states import Conflict
 from optimization.runs.words import counted
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.carry_out import WORK
@@ -34,7 +45,7 @@ from optimization.runs.work.proposals import FinishProposals
 from optimization.runs.work.settling import Finish
 from optimization.runs.work.sheet import Sheet, at_work
 from optimization.runs.work.writer import Operation, Writer
-from optimization.trainers import Trainer
+from optimization.trainers.trainer import Algorithm
 
 AT_ONCE = 128
 MOST_SAID = 5
@@ -84,10 +95,21 @@ class Replayed:
 
 
 def run_replay(run: Run) -> Replayed:
-    """Replay the run and note the verdict among its events, where its page and REST find it."""
+    """Replay the run and note the verdict among its events, where its page and REST find it. Raises Conflict."""
+    if problem := not_replayable(run):
+        raise Conflict(problem)
     found = asyncio.run(replayed(run.pk))
     event_emit(run.pk, "replayed", {"equal": found.equal, "words": found.words})
     return found
+
+
+def not_replayable(run: Run) -> str:
+    """Why a run cannot be replayed; empty if it can."""
+    if run.kind != RunKind.PROMPTS:
+        return f"“{run.name}” trains weights: its checkpoints are its past. Runs that improve prompts can be replayed."
+    if not run.effects.exists():
+        return f"“{run.name}” has done nothing yet: there is nothing to replay."
+    return ""
 
 
 def last_replay(run: Run) -> RunEvent | None:
@@ -159,7 +181,7 @@ class _Replay:
         found.calls, found.answers = await read(self._counts)
         return found
 
-    def _beginning(self) -> tuple[Trainer, list[Iteration], str]:
+    def _beginning(self) -> tuple[Algorithm, list[Iteration], str]:
         return trainer_for(self.run), list(self.run.iterations.order_by("number")), drift(self.run)
 
     def _rows(self, iteration: Iteration) -> list[EffectRow]:
@@ -230,7 +252,7 @@ class _Replay:
         number = sheet.item.effect.iteration + 1
         self.found.differences.append(f"Iteration {number}, {sheet.item.kind}{of}: {what}.")
 
-    def _algorithm(self, trainer: Trainer, iteration: Iteration) -> None:
+    def _algorithm(self, trainer: Algorithm, iteration: Iteration) -> None:
         traced = retrace(self.run, trainer, iteration)
         self.found.differences += traced.problems
         self.found.notes += traced.notes

@@ -11,8 +11,8 @@ from optimization.models import Effect as EffectRow
 from optimization.models import Iteration, Run
 from optimization.runs.engine.expansion import gather, read_result, write_result
 from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
-from optimization.trainers import Trainer
 from optimization.trainers.effects import Commit, Effect, TrainerState
+from optimization.trainers.trainer import Algorithm
 
 FROM_ITEMS = frozenset({"forward", "evaluate", "backward", "propose"})
 
@@ -25,7 +25,7 @@ class Retraced:
     notes: list[str] = field(default_factory=list)
 
 
-def retrace(run: Run, trainer: Trainer, iteration: Iteration) -> Retraced:
+def retrace(run: Run, trainer: Algorithm, iteration: Iteration) -> Retraced:
     """Run the algorithm again over the iteration's stored results; nothing is carried out and nothing written."""
     found, name = Retraced(), iteration.number + 1
     rows = list(run.effects.filter(iteration=iteration.number).order_by("ordinal"))

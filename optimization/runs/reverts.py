@@ -8,12 +8,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from optimization.models import ParameterVersion, Revert, Run, RunState
-from optimization.runs.assembly import trainer_for
 from optimization.runs.changes import current_parameters
 from optimization.runs.engine.reverts import reverts_apply
 from optimization.runs.people import name_of
 from optimization.runs.signals import run_due
 from optimization.runs.states import Conflict
+from optimization.trainers import TRAINERS
 from optimization.trainers.effects import TrainerState
 
 OVER = frozenset({RunState.FINISHED, RunState.CANCELLED})
@@ -29,8 +29,8 @@ def parameter_revert(*, run: Run, user: User, version: ParameterVersion, reason:
         waiting = run.reverts.filter(step=None, version__name=version.name)
         if version.pk in {current.pk for current in current_parameters(run)} and not waiting.exists():
             raise Conflict(f"Version {version.number} of {version.name} is the one in use.")
-        if run.state not in OVER and trainer_for(run).keeps_pool:
-            name = run.config["trainer"]["name"]
+        name = run.config["trainer"]["name"]
+        if run.state not in OVER and TRAINERS[name].keeps_pool:
             raise Conflict(
                 f"{name} chooses among all its candidates by their scores, and would not keep this one. Fork the run from "
                 "the iteration whose prompts you want, or go back once it is over."

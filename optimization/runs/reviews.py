@@ -133,7 +133,7 @@ def _broken_rules(
     review: ProposalReview, changed: Mapping[str, str], proposed: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """What the checks in code say of an edit; rules in words are the editor's own to keep."""
-    parameters = dict(program_of(review.run.program_version).named_parameters())
+    parameters = dict(program_of(review.run.program).named_parameters())
     return [
         (f"/values/{name}", f"This prompt cannot be taken: {problem}.")
         for name, text in changed.items()

@@ -7,15 +7,18 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat, Now
 
 from optimization.feedback.services import requests_withdraw
-from optimization.models import Run, RunState, WorkItem, WorkState
+from optimization.models import Call, Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
 from optimization.runs.people import name_of
+from optimization.runs.policy.launch import policy_launch
+from optimization.runs.replays import not_replayable
 from optimization.runs.restart import run_restart
 from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
@@ -28,6 +31,7 @@ __all__ = [
     "EditRefused",
     "LaunchError",
     "parameter_revert",
+    "policy_launch",
     "proposal_decide",
     "run_cancel",
     "run_fork",
@@ -58,13 +62,20 @@ def run_resume(*, run: Run, user: User) -> Run:
 
 
 def run_retry(*, run: Run, user: User) -> Run:
-    """Try again what has failed, with the counts of errors cleared; everything stored is used again."""
+    """Try again what has failed, with the counts of errors cleared.
+
+    The replies that failed work was built on are asked for again, and stay on the bill, unless people have judged what
+    was made of them; everything else stored is used.
+    """
     if run.state != RunState.NEEDS_ATTENTION:
         raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: there is nothing to retry.")
     with transaction.atomic():
-        WorkItem.objects.filter(
+        failed = WorkItem.objects.filter(
             run=run, effect__iteration=run.iteration, effect__done_at=None, state=WorkState.FAILED
-        ).update(state=WorkState.DUE, done_at=None)
+        )
+        set_aside = Concat("key", Value(" set aside "), Cast("pk", CharField()))
+        Call.objects.filter(run=run, item__in=failed.filter(feedback_requests=None)).update(key=set_aside)
+        failed.update(state=WorkState.DUE, done_at=None)
         WorkItem.objects.filter(run=run, state=WorkState.DUE).update(
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
@@ -73,8 +84,12 @@ def run_retry(*, run: Run, user: User) -> Run:
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
     """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
-    if not run.effects.exists():
-        raise Conflict(f"“{run.name}” has done nothing yet: there is nothing to replay.")
+    if problem := not_replayable(run):
+        raise Conflict(problem)
+    if run.kind == RunKind.POLICY:
+        raise Conflict(
+            f"“{run.name}” trains a policy: what it sampled is in its rollouts, and its steps are not replayed from calls."
+        )
     transaction.on_commit(partial(replay_wanted.send, sender=Run, run_id=run.pk))
     return run
 

@@ -16,14 +16,15 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Min
 
-from optimization.models import Answer, Application, Call, FeedbackRequest, Run
+from optimization.models import Answer, Application, Call, FeedbackRequest, Run, RunKind
 from optimization.runs.assembly import judge_of, program_of
-from optimization.runs.checks import LaunchError, launch_check
+from optimization.runs.checks import launch_check
 from optimization.runs.config import Choice, Later, RunConfig
 from optimization.runs.engine.pins import drift
 from optimization.runs.estimate import Estimate, launch_estimate
 from optimization.runs.fork import run_fork
 from optimization.runs.people import name_of
+from optimization.runs.states import Conflict
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Offer:
 
 def without_offers(run: Run) -> list[Offer]:
     """Everyone whose answers a step of the run has used, and what it would take to go on without them."""
+    if run.program_version is None:
+        return []
     firsts = (
         Application.objects.filter(step__run=run, answer__request__run=run)
         .values_list("answer__user")
@@ -78,12 +81,15 @@ def without_offers(run: Run) -> list[Offer]:
 
 
 def run_without(*, run: Run, user: User, person: User, judge: Choice | None = None, name: str = "") -> Run:
-    """Launch the counterfactual. `judge` judges after the first step; people do where it is None. Raises LaunchError."""
+    """Launch the counterfactual. `judge` judges after the first step; people do where it is None.
+
+    Raises Conflict where there is nothing to leave out or it could not be exact, LaunchError for a judge that does not do.
+    """
     offer = next((one for one in without_offers(run) if one.person == person), None)
-    if offer is None:
-        raise LaunchError([("/user", _nothing_of(run, person))])
+    if offer is None or run.program_version is None:
+        raise Conflict(_nothing_of(run, person))
     if changed := drift(run):
-        raise LaunchError([("/user", changed.replace("Nothing was applied.", "It could not be exact."))])
+        raise Conflict(changed.replace("Nothing was applied.", "It could not be exact."))
     config = RunConfig.model_validate(run.config)
     if judge is not None:
         launch_check(config.model_copy(update={"loss": judge}), run.program_version, run.dataset_version)
@@ -106,7 +112,12 @@ def run_without(*, run: Run, user: User, person: User, judge: Choice | None = No
 
 
 def judge_offered(run: Run) -> Choice:
-    """The model judge that takes the people's place where none is named: the run's own, or who is asked their questions."""
+    """The model judge that takes the people's place where none is named: the run's own, or who is asked their questions.
+
+    Raises Conflict for a run that has no prompts.
+    """
+    if run.kind != RunKind.PROMPTS:
+        raise Conflict(f"“{run.name}” trains weights: it can be asked about its prompts alone, and it has none.")
     return judge_of(RunConfig.model_validate(run.config))
 
 
@@ -136,6 +147,7 @@ def _offer(run: Run, person: User, first: int) -> Offer:
 
 def _estimates(run: Run, config: RunConfig, iterations: int) -> Iterator[tuple[Estimate, int]]:
     """Estimates with their signs: so many iterations, less the scoring at the start, which is done."""
+    assert run.program_version is not None
     program, sizes = program_of(run.program_version), run.dataset_version.sizes
     for count, sign in ((iterations, 1), (0, -1)):
         counted = config.model_copy(update={"iterations": count})

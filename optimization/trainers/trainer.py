@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from optimization.core import Module
 from optimization.optimizers import Optimizer
@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Steps = Generator[Effect | list[Effect], Any, T]
+
+
+class Algorithm(Protocol):
+    """What a driver needs of an algorithm while it runs."""
+
+    def iteration(self, state: TrainerState) -> Steps[TrainerState]: ...
+
+    def finished(self, state: TrainerState) -> str | None: ...
 
 
 class Trainer:

@@ -25,7 +25,7 @@ from optimization.runs.config import Choice
 from optimization.runs.doctor import examine
 from optimization.runs.replays import run_replay
 from optimization.runs.selectors import iteration_outputs
-from optimization.runs.services import run_without
+from optimization.runs.services import Conflict, run_without
 from optimization.runs.without import judge_offered, without_offers
 from tests.engine.loop import answer_all, answer_one, work
 from tests.engine.test_loop import strict
@@ -119,7 +119,7 @@ def test_people_are_asked_but_not_the_one_left_out(
 
 
 def test_what_cannot_be_asked_says_why(run: Run, operator: User) -> None:
-    with pytest.raises(LaunchError, match="without them it would be the same"):
+    with pytest.raises(Conflict, match="without them it would be the same"):
         run_without(run=run, user=operator, person=operator)
     person = without_offers(run)[0].person
     with pytest.raises(LaunchError, match="NoSuchLoss"):

@@ -144,5 +144,6 @@ class TestWithout:
         response = caller.post(f"/runs/{used.pk}/without", body)
         assert (response.status_code, response.json()["name"]) == (202, "Without")
         stranger = caller.post(f"/runs/{used.pk}/without", {**body, "user": members["viewer"].user.pk})
-        assert stranger.status_code == 422
-        assert stranger.json()["errors"][0]["pointer"] == "#/user"
+        assert stranger.status_code == 409
+        assert "without them it would be the same" in stranger.json()["detail"]
+        assert caller.post(f"/runs/{used.pk}/without", {**body, "user": 999999}).status_code == 404

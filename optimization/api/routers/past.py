@@ -21,7 +21,7 @@ from optimization.runs.config import Choice
 from optimization.runs.provenance import version_found
 from optimization.runs.replays import last_replay
 from optimization.runs.reverts import revert_words
-from optimization.runs.services import LaunchError, parameter_revert, run_replay_ask, run_without
+from optimization.runs.services import parameter_revert, run_replay_ask, run_without
 from optimization.runs.without import Price, judge_offered, without_offers
 
 router = Subject("past")
@@ -138,7 +138,7 @@ class WithoutIn(Schema):
     name: Annotated[str, Field(max_length=160)] = ""
 
 
-@router.route("GET", "/{run_id}/without", Action.RUNS_WRITE, {200: OffersOut}, problems=(404,))
+@router.route("GET", "/{run_id}/without", Action.RUNS_WRITE, {200: OffersOut}, problems=(404, 409))
 def run_without_list(request: ApiRequest, run_id: Id) -> OffersOut:
     """Whom a run can be asked about, and what it would take: read the price here before the run is launched."""
     run = run_found(request, run_id)
@@ -165,7 +165,7 @@ def run_without_now(request: ApiRequest, run_id: Id, payload: WithoutIn, respons
     run = run_found(request, run_id)
     person = User.objects.filter(pk=payload.user).first()
     if person is None:
-        raise LaunchError([("/user", f"There is no user {payload.user}.")])
+        raise missing("user", payload.user)
     judge = (payload.judge or judge_offered(run)) if payload.then == "judge" else None
     fork = run_without(run=run, user=request.auth.user, person=person, judge=judge, name=payload.name)
     response["Location"] = f"/api/v1/runs/{fork.pk}"

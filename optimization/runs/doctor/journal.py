@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from optimization.models import Application, Effect, Iteration, Run, RunEvent, Step, WorkItem, WorkState
-from optimization.runs.assembly import trainer_for
 from optimization.runs.doctor.findings import Finding
 from optimization.runs.engine.pins import drift
+from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.retrace import retrace
 from optimization.runs.words import counted
 

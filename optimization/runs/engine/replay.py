@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimization.models import Effect as EffectRow
-from optimization.trainers import Trainer
 from optimization.trainers.effects import Effect, TrainerState
+from optimization.trainers.trainer import Algorithm
 
 
 class JournalMismatch(Exception):
@@ -31,7 +31,7 @@ class Ended:
 
 
 def replay(
-    trainer: Trainer,
+    trainer: Algorithm,
     state: TrainerState,
     rows: Mapping[int, EffectRow],
     read_result: Callable[[Effect, Any], Any],

@@ -25,7 +25,7 @@ async def backward(sheet: Sheet, bench: Bench) -> Operation:
     candidate = next(iter(tapes.values())).candidate if tapes else bench.current_candidate
     step = await bench.own_step(candidate, sheet.item)
     learning = {name: p for name, p in step.module.named_parameters() if p.requires_grad}
-    optimizer = optimizer_made(bench.config.optimizer, list(learning.items())).bind(bench.resources)
+    optimizer = optimizer_made(bench.program_config.optimizer, list(learning.items())).bind(bench.resources)
     registry = MemoryRegistry(capacity=max(len(tapes), 1))
     for tape in tapes.values():
         registry.save(record_read(tape.record, step))

@@ -16,6 +16,7 @@ from optimization.models import Candidate, Run, WorkItem
 from optimization.runs.assembly import judge_of, loss_made, program_at
 from optimization.runs.config import Choice, RunConfig
 from optimization.runs.engine.leases import take
+from optimization.runs.kinds import config_of
 from optimization.runs.work.calls import JournaledResources
 from optimization.runs.work.lent import Lent
 from optimization.runs.work.sheet import Sheet, sheets_read
@@ -29,13 +30,19 @@ class Bench:
 
     def __init__(self, run: Run, resources: Resources, writer: Writer, reader: ThreadPoolExecutor) -> None:
         self.run = run
-        self.config = RunConfig.model_validate(run.config)
+        self.config = config_of(run)
         self.current_candidate: str = run.trainer_state["candidate"]
         self.resources = JournaledResources(resources, writer)
         self._writer = writer
         self._reader = reader
         self._lent: Lent | None = None
         self._steps: dict[tuple[str, str], asyncio.Task[TrainingStep]] = {}
+
+    @property
+    def program_config(self) -> RunConfig:
+        """That of a run which improves a program's prompts."""
+        assert isinstance(self.config, RunConfig)
+        return self.config
 
     @classmethod
     async def open(
@@ -76,8 +83,8 @@ class Bench:
     async def step(self, item: WorkItem) -> TrainingStep:
         """The program of the item's candidate followed by its judge, bound and shared by all items that ask for it."""
         candidate, guide = item.payload["candidate"], item.payload["guide"]
-        learned_from = self.config.loss_at(item.effect.iteration, item.kind)
-        choice = learned_from if guide == "train" else judge_of(self.config)
+        learned_from = self.program_config.loss_at(item.effect.iteration, item.kind)
+        choice = learned_from if guide == "train" else judge_of(self.program_config)
         key = (candidate, choice.model_dump_json())
         if key not in self._steps:
             self._steps[key] = asyncio.create_task(self._make_step(candidate, choice))
@@ -85,7 +92,7 @@ class Bench:
 
     async def own_step(self, candidate: str, item: WorkItem) -> TrainingStep:
         """A training step of the caller's own, whose parameters it may fill with feedback."""
-        return await self._make_step(candidate, self.config.loss_at(item.effect.iteration))
+        return await self._make_step(candidate, self.program_config.loss_at(item.effect.iteration))
 
     async def _make_step(self, candidate: str, choice: Choice) -> TrainingStep:
         program = await self.read(lambda: program_at(Candidate.objects.get(run=self.run, key=candidate)))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from optimization.llm import EndpointError
 from optimization.llm.scope import Suspended
 from optimization.runs.engine.replay import JournalMismatch
+from optimization.runs.policy import work as policy
 from optimization.runs.work.backward import backward
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.examples import evaluate, forward
@@ -21,6 +22,13 @@ from optimization.runs.work.writer import Operation
 
 ERRORS_ALLOWED = 3
 LONGEST_DELAY = 60.0
+PLACES = {
+    "backward": "Carrying feedback back",
+    "propose": "The optimizer's step",
+    "rollout": "Sampling completions",
+    "reward": "Scoring completions",
+    "train": "The training step",
+}
 
 
 async def carry_out(sheet: Sheet, bench: Bench) -> None:
@@ -48,6 +56,9 @@ WORK: dict[str, Callable[[Sheet, Bench], Awaitable[Operation]]] = {
     "evaluate": evaluate,
     "backward": backward,
     "propose": propose,
+    "rollout": policy.rollout,
+    "reward": policy.reward,
+    "train": policy.train,
 }
 
 
@@ -61,7 +72,8 @@ def _after_error(sheet: Sheet, error: Exception, bench: Bench) -> Operation:
     what = f"{type(error).__name__}: {error}"
     if sheet.item.errors + 1 < ERRORS_ALLOWED:
         return Return(sheet.item, delay=_delay(sheet), error=what, counts=True)
-    if sheet.example is not None and bench.config.on_error == "continue":
+    alone = sheet.example is not None or sheet.item.kind == "reward"
+    if alone and bench.config.on_error == "continue":
         return GiveUp(sheet.item, what)
     return Attention(
         sheet.item, f"{_place(sheet)} failed {ERRORS_ALLOWED} times: {what}. Mend it and press Retry."
@@ -76,4 +88,4 @@ def _place(sheet: Sheet) -> str:
     payload = sheet.item.payload
     if sheet.example is not None:
         return f"Example {payload['example'] + 1} of the split {payload['split']}"
-    return {"backward": "Carrying feedback back", "propose": "The optimizer's step"}[sheet.item.kind]
+    return PLACES[sheet.item.kind]

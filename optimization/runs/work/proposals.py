@@ -36,7 +36,7 @@ async def propose(sheet: Sheet, bench: Bench) -> Operation:
     learning = [
         (name, parameter) for name, parameter in program.named_parameters() if parameter.requires_grad
     ]
-    optimizer = optimizer_made(bench.config.optimizer, learning).bind(bench.resources)
+    optimizer = optimizer_made(bench.program_config.optimizer, learning).bind(bench.resources)
     if bench.run.optimizer_state:
         optimizer.load_state_dict(bench.run.optimizer_state)
     left = await bench.read(lambda: CarriedBack.before(sheet.item))

@@ -66,7 +66,7 @@ class Sheet:
             "phase": self.item.kind,
             "candidate": payload.get("candidate", ""),
             "example": f"{payload['split']}.{payload['example']}"
-            if "split" in payload
+            if "example" in payload
             else str(self.item.index),
             "sample": payload.get("sample", 0),
         }
