@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 
 from optimization.models import Answer, Call, FeedbackRequest, RequestState, Run
 
+OVER = (RequestState.ANSWERED, RequestState.EXPIRED)
+
 
 def lenders(run: Run) -> list[Run]:
     """The runs whose rows are lent to the run's first iteration, the nearest first; none unless it leaves someone out."""
@@ -32,12 +34,12 @@ def lent_calls(run: Run) -> QuerySet[Call]:
 
 
 def lent_requests(run: Run) -> QuerySet[FeedbackRequest]:
-    """The questions that are answered, whoever answered them."""
+    """The questions that are answered, or whose time ran out, whoever answered them."""
     return FeedbackRequest.objects.filter(
-        run__in=lenders(run), iteration=run.forked_at or 0, item__isnull=False, state=RequestState.ANSWERED
+        run__in=lenders(run), iteration=run.forked_at or 0, item__isnull=False, state__in=OVER
     )
 
 
 def lent_answers(run: Run) -> QuerySet[Answer]:
-    """The answers that stay."""
-    return Answer.objects.filter(request__in=lent_requests(run)).exclude(user__in=left_out(run))
+    """The answers that stay, of those that were counted there."""
+    return Answer.objects.filter(request__in=lent_requests(run), late=False).exclude(user__in=left_out(run))

@@ -207,7 +207,7 @@ class _Replay:
     async def _item(self, sheet: Sheet) -> None:
         self.found.items += 1
         try:
-            with at_work(sheet):
+            with at_work(sheet, self.bench.resources):
                 done = await WORK[sheet.item.kind](sheet, self.bench)
         except Suspended as waits:
             self._differs(sheet, f"the answers to the question {waits.key} are not stored")

@@ -73,7 +73,7 @@ def without_offers(run: Run) -> list[Offer]:
     firsts = (
         Application.objects.filter(step__run=run, answer__request__run=run)
         .values_list("answer__user")
-        .annotate(first=Min("answer__request__iteration"))
+        .annotate(first=Min("step__iteration"))
         .order_by("answer__user")
     )
     people = User.objects.in_bulk([user for user, _ in firsts])
@@ -117,7 +117,9 @@ def judge_offered(run: Run) -> Choice:
     Raises Conflict for a run that has no prompts.
     """
     if run.kind != RunKind.PROMPTS:
-        raise Conflict(f"“{run.name}” trains weights: it can be asked about its prompts alone, and it has none.")
+        raise Conflict(
+            f"“{run.name}” trains weights: it can be asked about its prompts alone, and it has none."
+        )
     return judge_of(RunConfig.model_validate(run.config))
 
 

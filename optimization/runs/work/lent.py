@@ -25,6 +25,8 @@ class Lent:
         bodies: dict[int, list[Answer]] = defaultdict(list)
         for answer in lent_answers(run).order_by("pk"):
             bodies[answer.request_id].append(ANSWER.validate_python(answer.body))
+        for request in lent_requests(run).filter(stood_in__isnull=False):
+            bodies[request.pk].append(ANSWER.validate_python((request.stood_in or {})["body"]))
         answered = {
             (_key(request.key), QUESTION.validate_python(request.question).model_dump_json()): bodies[
                 request.pk
