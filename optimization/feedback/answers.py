@@ -4,7 +4,7 @@
 2. The body is checked against the question.
 3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
-4. The last wanted answer closes the question and makes its work item due, in the same transaction.
+4. The last wanted answer settles the question, in the same transaction (feedback.settling).
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from optimization.feedback.errors import FeedbackError, HoldLost
-from optimization.feedback.notices import queue_changed
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
-from optimization.feedback.signals import item_due
+from optimization.feedback.settling import request_settle
 from optimization.losses.questions import QUESTION
 from optimization.models import (
     Answer,
@@ -30,8 +28,6 @@ from optimization.models import (
     Draft,
     FeedbackRequest,
     RequestState,
-    WorkItem,
-    WorkState,
 )
 
 LONGEST_SECONDS = 24 * 3600.0
@@ -50,13 +46,11 @@ def answer_submit(
 
     `fence` is the claim's, `client_key` made once for each answer by whoever sends it.
     """
-    if given := _already_given(request, user, client_key):
-        return given
-    checked = answer_parse(QUESTION.validate_python(request.question), body)
     with transaction.atomic():
         locked = request_lock(request)
         if given := _already_given(request, user, client_key):
             return given
+        checked = answer_parse(QUESTION.validate_python(locked.question), body)
         if not _has_place(locked, user, fence):
             raise HoldLost(why_lost(locked, user))
         answer = Answer.objects.create(
@@ -70,7 +64,7 @@ def answer_submit(
             request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
         ).update(state=ClaimState.ANSWERED)
         Draft.objects.filter(request=locked, user=user).delete()
-        _close_when_complete(locked)
+        request_settle(locked)
     return answer
 
 
@@ -85,25 +79,10 @@ def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Ans
 
 def _has_place(locked: FeedbackRequest, user: User, fence: int) -> bool:
     """Whether the person once held the question under this fence, and still does or finds a place free."""
-    held = Claim.objects.filter(request=locked, user=user)
-    if not held.filter(fence=fence).exists():
+    held = Claim.objects.filter(request=locked, user=user).values_list("fence", "state")
+    states = dict(held)
+    if fence not in states:
         return False
-    if locked.state == RequestState.WITHDRAWN or held.filter(state=ClaimState.ACTIVE).exists():
+    if locked.state == RequestState.WITHDRAWN or ClaimState.ACTIVE in states.values():
         return True
     return place_take(locked)
-
-
-def _close_when_complete(locked: FeedbackRequest) -> None:
-    if locked.state != RequestState.OPEN or locked.answers.count() < locked.wanted:
-        return
-    FeedbackRequest.objects.filter(pk=locked.pk).update(state=RequestState.ANSWERED, answered_at=Now())
-    WorkItem.objects.filter(pk=locked.item_id, state=WorkState.WAITING).update(
-        state=WorkState.DUE, due_at=Now()
-    )
-    queue_changed(locked.workspace_id)
-    item_id, run_id = locked.item_id, locked.run_id
-    transaction.on_commit(lambda: _announce(item_id, run_id))
-
-
-def _announce(item_id: int, run_id: int) -> None:
-    item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet
+from collections.abc import Sequence
 
-from optimization.models import Answer, Audience, FeedbackRequest, Membership, RequestState, Skip
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from optimization.feedback.lanes import lanes_of, waiting
+from optimization.models import Answer, Claim, FeedbackRequest, Membership, Skip
 
 
-def questions_for(member: Membership) -> QuerySet[FeedbackRequest]:
-    """The open questions of this person's audience that they have neither answered nor skipped.
+def questions_for(member: Membership, lanes: Sequence[str] | None = None) -> QuerySet[FeedbackRequest]:
+    """The open questions with a free place in the person's lanes (or in `lanes`) that they have not been through.
 
-    People judge for people; a rehearsal colleague, which is a program, gets its own questions.
+    Nobody answers a question twice, or one that they skipped; nor sees a gold item twice.
     """
-    audience = Audience.REHEARSAL if member.is_rehearsal else Audience.PEOPLE
     own = {"request": OuterRef("pk"), "user": member.user_id}
-    return FeedbackRequest.objects.filter(
+    lanes = lanes_of(member) if lanes is None else lanes
+    return waiting().filter(
         ~Exists(Answer.objects.filter(**own)),
         ~Exists(Skip.objects.filter(**own)),
+        Q(gold=None) | ~Exists(Claim.objects.filter(user=member.user_id, request__gold=OuterRef("gold"))),
+        Q(ready_at=None) | Q(ready_at__lte=Now()),
+        Q(lane=lanes[0]) if len(lanes) == 1 else Q(lane__in=lanes),
         workspace=member.workspace_id,
-        audience=audience,
-        state=RequestState.OPEN,
     )

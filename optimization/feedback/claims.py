@@ -1,7 +1,7 @@
 """Holds on questions: taking the next one, keeping it, giving it back.
 
 1. `claim_next` first returns what the person already holds, then a hold of theirs that lapsed and that nobody took,
-   then the first question of the queue (priority, then age), and last of all what they put off.
+   then the first question of their lanes (feedback.lanes), and last of all what they put off.
 2. The place is taken by one conditional UPDATE of the question's locked row, which raises `taken` and `fence`.
 3. A hold past its time lapses when anybody next asks for work, and its place is free again.
 """
@@ -13,13 +13,22 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from optimization.feedback.audience import questions_for
 from optimization.feedback.errors import FeedbackError, HoldLost
+from optimization.feedback.lanes import ORDER, lanes_of, place_in_order, with_lanes
 from optimization.feedback.places import claims_lapse, place_free, place_take, request_lock, why_lost
-from optimization.models import Claim, ClaimState, FeedbackRequest, Membership, RequestState, Workspace
+from optimization.models import (
+    Answer,
+    Claim,
+    ClaimState,
+    FeedbackRequest,
+    Membership,
+    RequestState,
+    Workspace,
+)
 
 
 def hold_time() -> timedelta:
@@ -31,7 +40,7 @@ def claim_next(*, workspace: Workspace, user: User) -> Claim | None:
     """The next question for this person, theirs for `hold_time()`; None when nothing waits for them."""
     member, now = _lock_member(workspace, user)
     claims_lapse(workspace=workspace, now=now)
-    return _active_hold(member, now) or _lapsed_hold(member, now) or _first_of_queue(member, now)
+    return _own_hold(member, now) or _first_of_queue(member, now)
 
 
 @transaction.atomic
@@ -53,30 +62,33 @@ def claim_release(*, request: FeedbackRequest, user: User, fence: int) -> None:
 
 def _lock_member(workspace: Workspace, user: User) -> tuple[Membership, datetime]:
     """The person's membership and the database's time; locked, so that two tabs get one and the same question."""
-    members = Membership.objects.select_for_update().annotate(now=Now())
+    members = with_lanes(Membership.objects.select_for_update()).annotate(now=Now())
     member = members.filter(workspace=workspace, user=user).first()
     if member is None:
         raise FeedbackError(f"You are not a member of {workspace}. Ask an admin there to add you.")
     return member, member.now
 
 
-def _active_hold(member: Membership, now: datetime) -> Claim | None:
-    mine = _holds(member, ClaimState.ACTIVE).first()
-    return _keep(mine, now) if mine else None
-
-
-def _lapsed_hold(member: Membership, now: datetime) -> Claim | None:
-    free = _holds(member, ClaimState.LAPSED).filter(request__taken__lt=F("request__wanted"))
-    mine = free.first()
-    if mine and (locked := _lock_first(FeedbackRequest.objects.filter(pk=mine.request_id))):
-        return _keep(mine, now) if place_take(locked) else None
+def _own_hold(member: Membership, now: datetime) -> Claim | None:
+    """What the person holds, else a hold of theirs that lapsed and that nobody took."""
+    holds = list(
+        Claim.objects.filter(user=member.user_id, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED])
+        .filter(request__workspace=member.workspace_id, request__state=RequestState.OPEN)
+        .select_related("request")
+        .order_by("pk")
+    )
+    if active := next((hold for hold in holds if hold.state == ClaimState.ACTIVE), None):
+        return _keep(active, now)
+    free = next((hold for hold in holds if hold.request.taken < hold.request.wanted), None)
+    if free and (locked := _lock_first(FeedbackRequest.objects.filter(pk=free.request_id))):
+        return _keep(free, now) if place_take(locked) else None
     return None
 
 
 def _first_of_queue(member: Membership, now: datetime) -> Claim | None:
-    queue = questions_for(member).filter(taken__lt=F("wanted")).order_by("-priority", "id")
-    put_off = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id, state=ClaimState.RELEASED)
-    question = _lock_first(queue.exclude(Exists(put_off))) or _lock_first(queue)
+    own = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id)
+    fresh = ~Exists(own.filter(state__in=[ClaimState.RELEASED, ClaimState.ACTIVE]))
+    question = _first_allowed(member, Q(fresh)) or _first_allowed(member, Q())
     if question is None or not place_take(question):
         return None
     return Claim.objects.create(
@@ -84,13 +96,26 @@ def _first_of_queue(member: Membership, now: datetime) -> Claim | None:
     )
 
 
-def _holds(member: Membership, state: ClaimState) -> QuerySet[Claim]:
-    return (
-        Claim.objects.filter(user=member.user_id, state=state)
-        .filter(request__workspace=member.workspace_id, request__state=RequestState.OPEN)
-        .select_related("request")
-        .order_by("pk")
-    )
+def _first_allowed(member: Membership, which: Q) -> FeedbackRequest | None:
+    """The first of all lanes, locked, of a run in which the person's share is not used up."""
+    used_up: list[int] = []
+    while True:
+        heads = [
+            _lock_first(questions_for(member, [lane]).filter(which).exclude(run__in=used_up).order_by(*ORDER))
+            for lane in lanes_of(member)
+        ]
+        found = [head for head in heads if head]
+        if not found:
+            return None
+        first = min(found, key=place_in_order)
+        if first.per_person is None or _share(member, first.run_id) < first.per_person:
+            return first
+        used_up.append(first.run_id)
+
+
+def _share(member: Membership, run_id: int) -> int:
+    """How many of a run's questions the person has answered."""
+    return Answer.objects.filter(user=member.user_id, request__run=run_id).count()
 
 
 def _is_alive(claim: Claim, locked: FeedbackRequest) -> bool:

@@ -4,6 +4,7 @@ from optimization.feedback.answers import answer_submit
 from optimization.feedback.claims import claim_next, claim_release, claim_renew
 from optimization.feedback.drafts import draft_load, draft_save
 from optimization.feedback.requests import request_open, request_skip, requests_withdraw
+from optimization.feedback.settling import items_wake
 
 __all__ = [
     "answer_submit",
@@ -12,6 +13,7 @@ __all__ = [
     "claim_renew",
     "draft_load",
     "draft_save",
+    "items_wake",
     "request_open",
     "request_skip",
     "requests_withdraw",

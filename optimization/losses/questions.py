@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter
 
 
 class RubricLevel(BaseModel):
@@ -78,7 +78,17 @@ Question = Annotated[
 ]
 
 
-class FeedbackAnswer(BaseModel):
+class _Answer(BaseModel):
+    """`weight` is how often the answer counts where scores are averaged; it is the run's, never the annotator's."""
+
+    _weight: float = PrivateAttr(default=1.0)
+
+    @property
+    def weight(self) -> float:
+        return self._weight
+
+
+class FeedbackAnswer(_Answer):
     kind: Literal["feedback"] = "feedback"
     improvements: list[str] = []
 
@@ -86,7 +96,7 @@ class FeedbackAnswer(BaseModel):
         super().__init__(kind=kind, improvements=[] if improvements is None else improvements)
 
 
-class RubricAnswer(BaseModel):
+class RubricAnswer(_Answer):
     """`score` is one of the rubric's scores."""
 
     kind: Literal["rubric"] = "rubric"
@@ -109,7 +119,7 @@ class RubricAnswer(BaseModel):
 Choice = Literal["A", "B", "tie", "both_bad", "abstain"]
 
 
-class PreferenceAnswer(BaseModel):
+class PreferenceAnswer(_Answer):
     """`strengths` are the better output's, `weaknesses` the other's."""
 
     kind: Literal["preference"] = "preference"
@@ -130,7 +140,7 @@ class PreferenceAnswer(BaseModel):
         super().__init__(kind=kind, choice=choice, reason=reason, strengths=strengths, weaknesses=weaknesses)
 
 
-class RankingAnswer(BaseModel):
+class RankingAnswer(_Answer):
     """`ranks[i]` is the rank of output i, 1 the best; `notes[i]` what was said of it."""
 
     kind: Literal["ranking"] = "ranking"
@@ -144,6 +154,14 @@ class RankingAnswer(BaseModel):
 Answer = Annotated[
     RubricAnswer | FeedbackAnswer | PreferenceAnswer | RankingAnswer, Field(discriminator="kind")
 ]
+
+
+def weighed(answer: Answer, weight: float) -> Answer:
+    """The same answer, to count `weight` times."""
+    counted = answer.model_copy()
+    counted._weight = weight
+    return counted
+
 
 QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
 ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)

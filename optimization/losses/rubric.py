@@ -116,4 +116,5 @@ class HumanRubricLoss(HumanLoss[RubricAnswer]):
                 answer.justification for answer in given if answer.justification
             )
         scores = [self.rubric.scaled(answer.score) for answer in given]
-        return pooled([answer.improvements for answer in given], scores, **meta)
+        weights = [answer.weight for answer in given]
+        return pooled([answer.improvements for answer in given], scores, weights, **meta)

@@ -16,12 +16,14 @@ from optimization.models.idempotency import IdempotentResponse
 from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
 from optimization.models.programs import Program, ProgramVersion
+from optimization.models.quality import Adjudication, Gold, Opinion
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunState, Score
 from optimization.models.tapes import Tape
-from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
+from optimization.models.workspaces import ApiToken, Invitation, Membership, Panel, Role, Workspace
 
 __all__ = [
     "Activity",
+    "Adjudication",
     "Answer",
     "ApiToken",
     "Application",
@@ -38,10 +40,14 @@ __all__ = [
     "Example",
     "ExampleSplit",
     "FeedbackRequest",
+    "Gold",
     "IdempotentResponse",
+    "Invitation",
     "Iteration",
     "Membership",
+    "Opinion",
     "Origin",
+    "Panel",
     "ParameterVersion",
     "Program",
     "ProgramVersion",

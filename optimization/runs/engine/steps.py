@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from optimization.models import Answer, Application, Candidate, Iteration, Run, Step
+from django.db.models import Q
+
+from optimization.models import Answer, Application, Audience, Candidate, Iteration, Run, Step
 from optimization.runs.engine.candidates import changed_parameters
 from optimization.runs.engine.faults import fault
 from optimization.runs.events import event_emit
@@ -25,7 +27,8 @@ def step_commit(run: Run, candidate_key: str) -> Committed:
         previous=previous,
         optimizer_state=candidate.optimizer_state,
     )
-    answers = Answer.objects.filter(request__run=run, request__iteration=run.iteration)
+    read = ~Q(request__audience=Audience.CHECK)
+    answers = Answer.objects.filter(read, request__run=run, request__iteration=run.iteration)
     Application.objects.bulk_create(Application(step=step, answer=answer) for answer in answers)
     run.optimizer_state = candidate.optimizer_state
     run.revision += 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from django.db.models.functions import Now
 
-from optimization.feedback.services import request_open
+from optimization.feedback.services import items_wake, request_open
 from optimization.losses.questions import Question
 from optimization.models import FeedbackRequest, RequestState, Run, RunState, Tape, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
@@ -40,7 +40,7 @@ class Park:
     item: WorkItem
     asked: dict[str, Question] = field(default_factory=dict)
     audience: str = "people"
-    wanted: int = 1
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def apply(cls, batch: Sequence[Self]) -> list[bool]:
@@ -57,10 +57,12 @@ class Park:
             return False
         if run.state == RunState.CANCELLED:
             return True
-        for key, question in self.asked.items():
-            request_open(
-                item=self.item, key=key, question=question, audience=self.audience, wanted=self.wanted
-            )
+        opened = [
+            request_open(item=self.item, key=key, question=question, audience=self.audience, **self.terms)
+            for key, question in self.asked.items()
+        ]
+        if opened and all(request.state == RequestState.ANSWERED for request in opened):
+            items_wake([(self.item.pk, self.item.run_id)])
         return True
 
 

@@ -14,8 +14,9 @@ from typing import TypedDict
 
 from optimization.llm.scope import Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
-from optimization.losses.questions import ANSWER, Answer, Question
+from optimization.losses.questions import Answer, Question
 from optimization.models import Call, Example, FeedbackRequest, RequestState, WorkItem
+from optimization.runs.work.reading import answers_read
 
 
 class Position(TypedDict):
@@ -60,9 +61,8 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
         calls[call.item_id or 0][call.key] = call
     answers: dict[int, dict[str, list[Answer]]] = defaultdict(dict)
     answered = FeedbackRequest.objects.filter(item__in=again, state=RequestState.ANSWERED)
-    for request in answered.prefetch_related("answers"):
-        bodies = sorted(request.answers.all(), key=lambda answer: answer.pk)
-        answers[request.item_id][request.key] = [ANSWER.validate_python(answer.body) for answer in bodies]
+    for request, given in answers_read(answered):
+        answers[request.item_id or 0][request.key] = given
     examples = _examples(items)
     return [
         Sheet(item, examples.get(_place(item)), calls.get(item.pk, {}), answers.get(item.pk, {}))
