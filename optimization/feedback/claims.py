@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -16,7 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from optimization.feedback.audience import questions_for
+from optimization.feedback.audience import questions_in
 from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.lanes import ORDER, lanes_of, place_in_order, with_lanes
 from optimization.feedback.places import claims_lapse, place_free, place_take, request_lock, why_lost
@@ -29,6 +30,7 @@ from optimization.models import (
     RequestState,
     Workspace,
 )
+from optimization.models.prepared import Prepared
 
 
 def hold_time() -> timedelta:
@@ -39,8 +41,10 @@ def hold_time() -> timedelta:
 def claim_next(*, workspace: Workspace, user: User) -> Claim | None:
     """The next question for this person, theirs for `hold_time()`; None when nothing waits for them."""
     member, now = _lock_member(workspace, user)
-    claims_lapse(workspace=workspace, now=now)
-    return _own_hold(member, now) or _first_of_queue(member, now)
+    if member.has_overdue:
+        claims_lapse(workspace=workspace, now=now)
+    own = _own_hold(member, now) if member.has_hold else None
+    return own or _first_of_queue(member, now)
 
 
 @transaction.atomic
@@ -60,16 +64,58 @@ def claim_release(*, request: FeedbackRequest, user: User, fence: int) -> None:
     place_free(request_lock(request), Claim.objects.filter(request=request, user=user, fence=fence))
 
 
-def _lock_member(workspace: Workspace, user: User) -> tuple[Membership, datetime]:
-    """The person's membership and the database's time; locked, so that two tabs get one and the same question."""
-    members = with_lanes(Membership.objects.select_for_update()).annotate(now=Now())
-    member = members.filter(workspace=workspace, user=user).first()
+class Claimant(Protocol):
+    """A membership as `_CLAIMANT` reads it, locked, so that two tabs of a person get one and the same question."""
+
+    pk: int
+    workspace_id: int
+    user_id: int
+    is_rehearsal: bool
+    has_panel: bool
+    has_own: bool
+    has_hold: bool
+    has_overdue: bool
+    now: datetime
+
+
+def _claimants(workspace: int, user: int) -> QuerySet[Membership]:
+    """The membership with the database's time and what is worth a look; mostly nothing is, and the head is next."""
+    alive = [ClaimState.ACTIVE, ClaimState.LAPSED]
+    return (
+        with_lanes(Membership.objects.select_for_update(of=("self",)))
+        .annotate(
+            now=Now(),
+            has_hold=Exists(Claim.objects.filter(user=OuterRef("user"), state__in=alive)),
+            has_overdue=Exists(Claim.objects.filter(state=ClaimState.ACTIVE, expires_at__lt=Now())),
+        )
+        .filter(workspace=workspace, user=user)
+    )
+
+
+def _fresh(workspace: int, user: int, lane_text: str) -> QuerySet[FeedbackRequest]:
+    """The head of a lane for a person: the first that nobody else is taking right now and that they did not put off."""
+    own = Claim.objects.filter(request=OuterRef("pk"), user=user)
+    held = Exists(own.filter(state__in=[ClaimState.RELEASED, ClaimState.ACTIVE]))
+    return _any(workspace, user, Q(~held, lane=lane_text))
+
+
+def _any(workspace: int, user: int, which: Q) -> QuerySet[FeedbackRequest]:
+    rows = questions_in(which, workspace, user).order_by(*ORDER)
+    return rows.select_for_update(skip_locked=True, of=("self",))
+
+
+_CLAIMANT: Prepared[Membership] = Prepared(_claimants, "workspace", "user")
+_HEAD: Prepared[FeedbackRequest] = Prepared(lambda **who: _fresh(**who)[:1], "workspace", "user", "lane_text")
+
+
+def _lock_member(workspace: Workspace, user: User) -> tuple[Claimant, datetime]:
+    member: Any = _CLAIMANT.first(workspace=workspace.pk, user=user.pk)
     if member is None:
         raise FeedbackError(f"You are not a member of {workspace}. Ask an admin there to add you.")
     return member, member.now
 
 
-def _own_hold(member: Membership, now: datetime) -> Claim | None:
+def _own_hold(member: Claimant, now: datetime) -> Claim | None:
     """What the person holds, else a hold of theirs that lapsed and that nobody took."""
     holds = list(
         Claim.objects.filter(user=member.user_id, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED])
@@ -85,10 +131,8 @@ def _own_hold(member: Membership, now: datetime) -> Claim | None:
     return None
 
 
-def _first_of_queue(member: Membership, now: datetime) -> Claim | None:
-    own = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id)
-    fresh = ~Exists(own.filter(state__in=[ClaimState.RELEASED, ClaimState.ACTIVE]))
-    question = _first_allowed(member, Q(fresh)) or _first_allowed(member, Q())
+def _first_of_queue(member: Claimant, now: datetime) -> Claim | None:
+    question = _first_fresh(member) or _first_put_off(member)
     if question is None or not place_take(question):
         return None
     return Claim.objects.create(
@@ -96,24 +140,35 @@ def _first_of_queue(member: Membership, now: datetime) -> Claim | None:
     )
 
 
-def _first_allowed(member: Membership, which: Q) -> FeedbackRequest | None:
-    """The first of all lanes, locked, of a run in which the person's share is not used up."""
+def _first_fresh(member: Claimant) -> FeedbackRequest | None:
+    """The first of all lanes, of a run in which the person's share is not used up."""
+    lanes = lanes_of(member)
+    heads = [
+        _HEAD.first(workspace=member.workspace_id, user=member.user_id, lane_text=lane) for lane in lanes
+    ]
+    return _allowed(member, [head for head in heads if head]) if any(heads) else None
+
+
+def _allowed(member: Claimant, heads: list[FeedbackRequest]) -> FeedbackRequest | None:
+    """The first of the heads; where it belongs to a run that the person has done enough for, the next without it."""
     used_up: list[int] = []
-    while True:
-        heads = [
-            _lock_first(questions_for(member, [lane]).filter(which).exclude(run__in=used_up).order_by(*ORDER))
-            for lane in lanes_of(member)
-        ]
-        found = [head for head in heads if head]
-        if not found:
-            return None
-        first = min(found, key=place_in_order)
+    while heads:
+        first = min(heads, key=place_in_order)
         if first.per_person is None or _share(member, first.run_id) < first.per_person:
             return first
         used_up.append(first.run_id)
+        heads = [head for head in heads if head.run_id not in used_up]
+        further = _fresh(member.workspace_id, member.user_id, first.lane).exclude(run__in=used_up).first()
+        heads += [further] if further else []
+    return None
 
 
-def _share(member: Membership, run_id: int) -> int:
+def _first_put_off(member: Claimant) -> FeedbackRequest | None:
+    heads = _any(member.workspace_id, member.user_id, Q(lane__in=lanes_of(member)))
+    return _allowed(member, list(heads[:1]))
+
+
+def _share(member: Claimant, run_id: int) -> int:
     """How many of a run's questions the person has answered."""
     return Answer.objects.filter(user=member.user_id, request__run=run_id).count()
 

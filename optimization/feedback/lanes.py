@@ -6,6 +6,8 @@ own. So the price of a claim does not depend on how many questions wait in the l
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
@@ -38,8 +40,8 @@ def with_lanes(members: QuerySet[Membership]) -> QuerySet[Membership]:
     )
 
 
-def lanes_of(member: Membership) -> list[str]:
-    """The member's lanes, their own first. `member` comes from `with_lanes`."""
+def lanes_of(member: Any) -> list[str]:
+    """A membership's lanes, their own first; one from `with_lanes` is asked for no more than it has."""
     if member.is_rehearsal:
         return [LANE_OF_AUDIENCE[Audience.REHEARSAL]]
     panels = (
