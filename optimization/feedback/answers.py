@@ -29,8 +29,18 @@ from optimization.models import (
     FeedbackRequest,
     RequestState,
 )
+from optimization.models.prepared import Prepared
 
 LONGEST_SECONDS = 24 * 3600.0
+_GIVEN: Prepared[Answer] = Prepared(
+    lambda request, user, key_text: Answer.objects.filter(
+        Q(request=request) | Q(client_key=key_text), user=user
+    ),
+    *("request", "user", "key_text"),
+)
+_HOLDS: Prepared[Claim] = Prepared(
+    lambda request, user: Claim.objects.filter(request=request, user=user), "request", "user"
+)
 
 
 def answer_submit(
@@ -70,7 +80,7 @@ def answer_submit(
 
 def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Answer | None:
     """In one query, so that an answer stored in between is seen whole or not at all."""
-    stored = Answer.objects.filter(Q(request=request) | Q(client_key=client_key), user=user)
+    stored = _GIVEN(request=request.pk, user=user.pk, key_text=client_key)
     given = {answer.request_id: answer for answer in stored}
     if given and request.pk not in given:
         raise FeedbackError("This client key already belongs to another of your answers; send a new one.")
@@ -79,8 +89,7 @@ def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Ans
 
 def _has_place(locked: FeedbackRequest, user: User, fence: int) -> bool:
     """Whether the person once held the question under this fence, and still does or finds a place free."""
-    held = Claim.objects.filter(request=locked, user=user).values_list("fence", "state")
-    states = dict(held)
+    states = {claim.fence: claim.state for claim in _HOLDS(request=locked.pk, user=user.pk)}
     if fence not in states:
         return False
     if locked.state == RequestState.WITHDRAWN or ClaimState.ACTIVE in states.values():

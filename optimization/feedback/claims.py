@@ -43,8 +43,10 @@ def claim_next(*, workspace: Workspace, user: User) -> Claim | None:
     member, now = _lock_member(workspace, user)
     if member.has_overdue:
         claims_lapse(workspace=workspace, now=now)
-    own = _own_hold(member, now) if member.has_hold else None
-    return own or _first_of_queue(member, now)
+    claim = (_own_hold(member, now) if member.has_hold else None) or _first_of_queue(member, now)
+    if claim is not None:
+        claim.user = user
+    return claim
 
 
 @transaction.atomic

@@ -10,13 +10,20 @@ from django.db.models import F, QuerySet
 
 from optimization.feedback.notices import queue_changed
 from optimization.models import Answer, Claim, ClaimState, FeedbackRequest, RequestState, Workspace
+from optimization.models.prepared import Prepared
 
 LAPSE_BATCH = 50
+_REQUEST: Prepared[FeedbackRequest] = Prepared(
+    lambda request: FeedbackRequest.objects.select_for_update().filter(pk=request), "request"
+)
 
 
 def request_lock(request: FeedbackRequest) -> FeedbackRequest:
     """The question's row as it stands now, locked until the transaction ends."""
-    return FeedbackRequest.objects.select_for_update().get(pk=request.pk)
+    locked = _REQUEST.first(request=request.pk)
+    if locked is None:
+        raise FeedbackRequest.DoesNotExist(f"The question {request.pk} is gone.")
+    return locked
 
 
 def place_take(locked: FeedbackRequest) -> bool:

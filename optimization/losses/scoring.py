@@ -44,4 +44,4 @@ def standard_error(scores: Sequence[Sequence[float]]) -> float | None:
     given = [row for row in scores if row]
     if len(given) < 2:
         return None
-    return max(stdev(column) / sqrt(len(column)) for column in zip(*given, strict=True))
+    return float(max(stdev(column) / sqrt(len(column)) for column in zip(*given, strict=True)))

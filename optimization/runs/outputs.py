@@ -74,7 +74,9 @@ def _examples(run: Run, items: list[WorkItem]) -> dict[tuple[str, int], Example]
 
 def _questions(run: Run, number: int) -> dict[int, list[_Asked]]:
     """The questions asked of each item with what was answered."""
-    requests = list(FeedbackRequest.objects.filter(run=run, iteration=number).order_by("pk"))
+    requests = list(
+        FeedbackRequest.objects.filter(run=run, iteration=number, item__isnull=False).order_by("pk")
+    )
     colleagues = set(
         Membership.objects.filter(workspace=run.workspace_id, is_rehearsal=True).values_list(
             "user_id", flat=True
@@ -86,7 +88,7 @@ def _questions(run: Run, number: int) -> dict[int, list[_Asked]]:
         answers[answer.request_id].append(answer)
     by_item: dict[int, list[_Asked]] = defaultdict(list)
     for request in requests:
-        by_item[request.item_id].append(_Asked(request, answers[request.pk], colleagues))
+        by_item[request.item_id or 0].append(_Asked(request, answers[request.pk], colleagues))
     return by_item
 
 
