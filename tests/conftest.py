@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -19,8 +18,6 @@ from pytest_django.fixtures import Settings
 from project.celery import app as celery_app
 from workers.supervisor.broker import resolve_broker, wait_until_redis_answers
 
-# The tests of policies need torch, which `make test-policy` installs; without it they are left to that command.
-collect_ignore = [] if find_spec("torch") else ["policy"]
 CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "there is no `chromium` on the PATH; to run the browser tests: sudo apt-get install chromium"
 # Set where nothing may be left out (.ci/run).
@@ -34,12 +31,6 @@ def pytest_configure() -> None:
     """Nudges and notices of this process stay in it: a test that wants a broker or sockets starts its own."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     celery_app.conf.broker_url = "memory://"
-
-
-def pytest_report_header() -> list[str]:
-    return [
-        f"not here: tests/{folder}, for want of torch; see `make test-policy`" for folder in collect_ignore
-    ]
 
 
 @pytest.fixture(autouse=True)

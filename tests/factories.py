@@ -25,6 +25,7 @@ from optimization.models import (
     ParameterVersion,
     Program,
     ProgramVersion,
+    ProposalReview,
     RequestState,
     Run,
     RunState,
@@ -203,6 +204,25 @@ def make_waiting(run: Run, people: list[User], *, given: int = 5, wanted: int = 
     Run.objects.filter(pk=run.pk).update(activity=Activity.PEOPLE)
     run.refresh_from_db()
     return requests
+
+
+def make_review(run: Run, judge: User) -> ProposalReview:
+    """The first iteration was judged by one person, and its proposal waits for an operator's word."""
+    begun = timezone.now()
+    Iteration.objects.create(
+        run=run, number=0, started_at=begun, state={"candidate": "initial"}, train_score=0.45
+    )
+    forward = make_effect(run, "forward", 0, begun, seconds=60)
+    make_answer(make_request(make_item(forward, 0, WorkState.DONE)), judge, score=2)
+    present = Candidate.objects.get(run=run, key="initial")
+    draft = present.versions.get(name="draft.system_prompt")
+    version = ParameterVersion.objects.create(
+        run=run, name=draft.name, number=2, value=DRAFTS[1], origin=Origin.OPTIMIZER, parent=draft
+    )
+    proposal = Candidate.objects.create(run=run, key="0.2.0")
+    proposal.versions.set([version, *present.versions.exclude(pk=draft.pk)])
+    item = make_item(make_effect(run, "approve", 3, begun), 0, WorkState.WAITING)
+    return ProposalReview.objects.create(run=run, item=item, iteration=0, ordinal=3, proposal=proposal.key)
 
 
 def make_stopped(run: Run, state: RunState, reason: str) -> Run:

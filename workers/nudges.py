@@ -21,7 +21,7 @@ from django.dispatch import receiver
 from optimization.feedback.signals import item_due
 from optimization.models import RunState, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
-from optimization.runs.signals import run_due
+from optimization.runs.signals import replay_wanted, run_due
 
 log = structlog.get_logger()
 EXPIRES_SECONDS = 60
@@ -67,6 +67,13 @@ def _after_commit(nudge: Callable[[int], None], run_id: int) -> None:
 @receiver(run_due)
 def _run_due(sender: Any, run_id: int, **_: Any) -> None:
     _after_commit(nudge_run, run_id)
+
+
+@receiver(replay_wanted)
+def _replay_wanted(sender: Any, run_id: int, **_: Any) -> None:
+    from workers.tasks import replay
+
+    _after_commit(partial(_send, replay), run_id)
 
 
 @receiver(item_due)

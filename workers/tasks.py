@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from celery import Task, shared_task
 
+from optimization.models import Run
 from optimization.runs.engine.advance import advance as advance_run
+from optimization.runs.replays import run_replay
 from workers.drive import drive
 from workers.nudges import nudge_run, nudge_work
 from workers.process import current_process
@@ -34,6 +36,12 @@ def backward(run_id: int) -> None:
 def step(run_id: int) -> None:
     """Let the optimizer write its proposals."""
     _work(run_id, "propose")
+
+
+@shared_task
+def replay(run_id: int) -> None:
+    """Replay a run from what it has stored; the verdict is one of its events."""
+    run_replay(Run.objects.get(pk=run_id))
 
 
 @shared_task

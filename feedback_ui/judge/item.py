@@ -11,11 +11,18 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from optimization.feedback.services import draft_load
-from optimization.losses.questions import QUESTION, FeedbackQuestion, Question, RubricQuestion
+from feedback_ui.judge.compared import Choice, Place, places_of, sides_of, verdicts_of
+from optimization.feedback.services import draft_load, question_shown
+from optimization.losses.questions import PreferenceQuestion, Question, RankingQuestion, RubricQuestion
 from optimization.models import FeedbackRequest
 
 KEYS = 9
+TITLES = {
+    "rubric": "How good is it?",
+    "feedback": "What should be better?",
+    "preference": "Which is better?",
+    "ranking": "In what order do they come, the best first?",
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Item:
     """`values` are the fields of the form as they stand: a draft, or what was sent and did not fit."""
 
     request: FeedbackRequest
+    user: User
     fence: int
     values: Mapping[str, Any] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -49,24 +57,20 @@ class Item:
 
     @classmethod
     def with_draft(cls, request: FeedbackRequest, fence: int, user: User) -> Item:
-        return cls(request, fence, draft_load(request=request, user=user))
+        return cls(request, user, fence, draft_load(request=request, user=user))
 
     @cached_property
     def question(self) -> Question:
-        return QUESTION.validate_python(self.request.question)
+        """As this person sees it."""
+        return question_shown(request=self.request, user=self.user)
 
     @property
-    def has_page(self) -> bool:
-        """Whether this kind of question can be answered on the page."""
-        return isinstance(self.question, RubricQuestion | FeedbackQuestion)
-
-    @property
-    def verdict_template(self) -> str:
-        return f"judge/verdict_{self.question.kind if self.has_page else 'elsewhere'}.html"
+    def template(self) -> str:
+        return f"judge/item_{self.question.kind}.html"
 
     @property
     def title(self) -> str:
-        return self.question.criteria or "What should be better?"
+        return self.question.criteria or TITLES[self.question.kind]
 
     @property
     def parts(self) -> list[Part]:
@@ -103,6 +107,22 @@ class Item:
         if len(free) == len(self.levels):
             return "Optional"
         return f"Optional for “{free[0]}”" if len(free) == 1 else f"Optional from “{free[0]}” up"
+
+    @property
+    def reason_optional(self) -> bool:
+        return isinstance(self.question, PreferenceQuestion) and not self.question.require_reason
+
+    @property
+    def sides(self) -> list[Choice]:
+        return sides_of(self.question, self.values) if isinstance(self.question, PreferenceQuestion) else []
+
+    @property
+    def other_verdicts(self) -> list[Choice]:
+        return verdicts_of(self.values)
+
+    @property
+    def places(self) -> list[Place]:
+        return places_of(self.question, self.values) if isinstance(self.question, RankingQuestion) else []
 
     @property
     def seconds_left(self) -> int:

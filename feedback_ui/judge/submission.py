@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -10,8 +12,15 @@ from django.http import QueryDict
 
 from optimization.feedback.errors import InvalidAnswer
 from optimization.feedback.texts import lines
+from optimization.losses.questions import (
+    FeedbackQuestion,
+    PreferenceQuestion,
+    Question,
+    RankingQuestion,
+    RubricQuestion,
+)
 
-FIELDS = ("score", "improvements", "nothing")
+FIELD = re.compile(r"score|improvements|nothing|choice|reason|strengths|weaknesses|(rank|note)_\d{1,2}")
 
 
 @dataclass(frozen=True)
@@ -26,22 +35,55 @@ class Submission:
     @classmethod
     def read(cls, posted: QueryDict) -> Submission:
         return cls(
-            values={name: posted.get(name, "") for name in FIELDS if name in posted},
+            values={name: posted.get(name, "") for name in posted if FIELD.fullmatch(name)},
             fence=int(_number(posted.get("fence", ""))),
             client_key=posted.get("client_key", "")[:64] or uuid4().hex,
             seconds=_number(posted.get("seconds", "")),
         )
 
-    def body(self, kind: str) -> dict[str, Any]:
-        """An answer's body. Free feedback says on purpose that there is nothing to improve, or raises InvalidAnswer."""
-        improvements = lines(self.values.get("improvements", ""))
-        if kind == "rubric":
-            return {"score": self.values.get("score", ""), "improvements": improvements}
-        if not improvements and "nothing" not in self.values:
-            raise InvalidAnswer(
-                {"improvements": "Write what would make it better, or choose “Nothing to improve”."}
-            )
-        return {"improvements": improvements}
+    def body(self, question: Question) -> dict[str, Any]:
+        """The body of an answer to the question as it was shown; raises InvalidAnswer where the form says too little."""
+        return body_of(self.values, question)
+
+
+def body_of(values: Mapping[str, str], question: Question) -> dict[str, Any]:
+    match question:
+        case RubricQuestion():
+            return {
+                "score": values.get("score", ""),
+                "improvements": lines(values.get("improvements", "")),
+            }
+        case FeedbackQuestion():
+            return _feedback(values)
+        case PreferenceQuestion():
+            said = {name: values.get(name, "") for name in ("reason", "strengths", "weaknesses")}
+            return {"choice": values.get("choice", ""), **said}
+        case RankingQuestion():
+            return _ranking(values, len(question.outputs))
+
+
+def _feedback(values: Mapping[str, str]) -> dict[str, Any]:
+    """Says on purpose that there is nothing to improve, or raises InvalidAnswer."""
+    improvements = lines(values.get("improvements", ""))
+    if not improvements and "nothing" not in values:
+        raise InvalidAnswer(
+            {"improvements": "Write what would make it better, or choose “Nothing to improve”."}
+        )
+    return {"improvements": improvements}
+
+
+def _ranking(values: Mapping[str, str], total: int) -> dict[str, Any]:
+    numbers = range(1, total + 1)
+    ranks = [values.get(f"rank_{number}", "") for number in numbers]
+    missing = [str(number) for number, rank in zip(numbers, ranks, strict=True) if not rank]
+    if missing:
+        which = f"{', '.join(missing[:-1])} and {missing[-1]} have" if missing[1:] else f"{missing[0]} has"
+        raise InvalidAnswer({"ranks": f"Give each text a place: {which} none."})
+    notes = [values.get(f"note_{number}", "").strip() for number in numbers]
+    return {
+        "ranks": [int(_number(rank)) for rank in ranks],
+        "notes": notes if any(notes) else [],
+    }
 
 
 def _number(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from django.conf import settings
 from django.contrib import messages
@@ -59,20 +60,19 @@ def answer(request: WorkspaceRequest, request_id: int) -> HttpResponse:
     question = question_or_404(request, request_id)
     sent = Submission.read(request.POST)
     user = request.membership.user
+    item = Item(question, user, sent.fence, sent.values, client_key=sent.client_key)
     try:
         stored = answer_submit(
             request=question,
             user=user,
             fence=sent.fence,
             client_key=sent.client_key,
-            body=sent.body(question.kind),
+            body=sent.body(item.question),
             seconds=sent.seconds,
         )
     except InvalidAnswer as invalid:
-        item = Item(question, sent.fence, sent.values, invalid.errors, sent.client_key)
-        return show_refused(request, item, status=422)
+        return show_refused(request, replace(item, errors=invalid.errors), status=422)
     except FeedbackError as refused:
-        item = Item(question, sent.fence, sent.values, client_key=sent.client_key)
         return show_refused(request, item, status=409, lost=str(refused))
     notice = _receipt(stored, sent.client_key)
     if notice and not wants_fragment(request):

@@ -42,9 +42,16 @@ PARTS: dict[str, Callable[[], list[Option]]] = {
     "trainer": trainer_options,
     "optimizer": optimizer_options,
 }
-ELSEWHERE = frozenset({"rubric", "verifier", "approve"})
+ELSEWHERE = frozenset({"rubric", "verifier"})
 """Arguments with an editor of their own."""
-IN_SIGHT = {"batch_size", "num_samples", "ensure_improvement", "num_proposals", "max_metric_calls"}
+IN_SIGHT = {
+    "batch_size",
+    "num_samples",
+    "ensure_improvement",
+    "num_proposals",
+    "max_metric_calls",
+    "approve",
+}
 """Arguments of a trainer that stand beside it, the rest under More settings."""
 OUTDATED = {
     "method": ("held_out", "trainer_num_samples"),

@@ -17,7 +17,7 @@ from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.models import Run
-from optimization.runs.services import Conflict, run_cancel, run_pause, run_resume, run_retry
+from optimization.runs.services import Conflict, run_cancel, run_pause, run_replay_ask, run_resume, run_retry
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,14 @@ DEEDS = {
         "Mend the cause first. What has succeeded is used again; only what failed is done once more.",
         "Retry",
         "Trying again.",
+    ),
+    "replay": Deed(
+        run_replay_ask,
+        "Replay this run from what is stored?",
+        "It is done once more from its stored calls and answers, and compared byte by byte with what is stored. Nothing is "
+        "called, nobody is asked, and nothing of the run is changed.",
+        "Replay",
+        "Being replayed. The verdict appears on this page by itself.",
     ),
 }
 

@@ -17,8 +17,10 @@ from feedback_ui.runs.chart import chart_data, chart_summary, chart_title
 from feedback_ui.runs.settings_words import settings_facts, settings_line
 from optimization.accounts.permissions import Action, member_may
 from optimization.models import Membership, Run, RunState
+from optimization.runs.replays import last_replay
 from optimization.runs.selectors import (
     latest_changes,
+    review_waiting,
     run_curve,
     run_iterations,
     run_people,
@@ -56,6 +58,7 @@ def _context(run: Run, membership: Membership) -> dict[str, object]:
     return {
         "run": run,
         "status": run_status(run),
+        "review": review_waiting(run),
         "settings_line": settings_line(run),
         "settings": settings_facts(run),
         "curve": curve,
@@ -69,6 +72,7 @@ def _context(run: Run, membership: Membership) -> dict[str, object]:
         "iteration_now": None if over else min(run.iteration + 1, iterations or run.iteration + 1),
         "used": run_usage(run),
         "people": run_people(run),
+        "replayed": last_replay(run),
         "may_write": member_may(membership, Action.RUNS_WRITE),
         "may_judge": member_may(membership, Action.FEEDBACK_ANSWER),
         "may_read_outputs": member_may(membership, Action.OUTPUTS_READ),

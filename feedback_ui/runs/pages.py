@@ -75,7 +75,12 @@ def iteration_page(request: WorkspaceRequest, run_id: int, name: int) -> HttpRes
 def prompts_page(request: WorkspaceRequest, run_id: int) -> HttpResponse:
     """The prompts that the run stands at, whole, to read or to copy."""
     run = run_of(request, run_id)
-    return render(request, "runs/prompts.html", {"run": run, "prompts": current_parameters(run)})
+    context = {
+        "run": run,
+        "prompts": current_parameters(run),
+        "may_read_outputs": member_may(request.membership, Action.OUTPUTS_READ),
+    }
+    return render(request, "runs/prompts.html", context)
 
 
 def run_of(request: WorkspaceRequest, run_id: int) -> Run:

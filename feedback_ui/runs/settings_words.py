@@ -46,8 +46,13 @@ def settings_facts(run: Run) -> list[tuple[str, str]]:
         ("Held-out judged by", _held_out(config)),
         ("To people", _to_people(config.get("loss", {}), people)),
         ("Answers a question", str(people.get("wanted", 1))),
+        ("Steps", "a person decides" if _approves(config) else "taken as they come"),
         ("Errors", "stop the run" if config.get("on_error") == "stop" else "cost their example"),
     ]
+
+
+def _approves(config: dict[str, Any]) -> bool:
+    return bool(config.get("trainer", {}).get("args", {}).get("approve"))
 
 
 def _trainer(choice: dict[str, Any]) -> str:

@@ -21,7 +21,10 @@ from optimization.api.routers import (
     history,
     me,
     members,
+    past,
     programs,
+    proposals,
+    provenance,
     runs,
 )
 
@@ -75,6 +78,9 @@ api.add_router("/endpoints", endpoints.router)
 api.add_router("/choices", choices.router)
 api.add_router("/runs", runs.router)
 api.add_router("/runs", history.router)
+api.add_router("/runs", past.router)
+api.add_router("/runs", proposals.router)
+api.add_router("", provenance.router)
 api.add_router("/feedback", feedback.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)

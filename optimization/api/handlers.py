@@ -16,7 +16,7 @@ from optimization.accounts.errors import AccountError
 from optimization.api.problems import Fault, Refusal, problem_response
 from optimization.catalog.errors import CatalogError, DatasetRefused, EndpointChanged
 from optimization.feedback.errors import FeedbackError, InvalidAnswer
-from optimization.runs.services import Conflict, LaunchError
+from optimization.runs.services import Conflict, EditRefused, LaunchError
 
 _log = structlog.get_logger("handgrad.api")
 
@@ -106,6 +106,12 @@ def _launch(error: LaunchError) -> Refusal:
     return Refusal(422, f"The run cannot be launched: {error}", faults)
 
 
+def _edit(error: EditRefused) -> Refusal:
+    return Refusal(
+        422, str(error), [Fault(detail=words, pointer=f"#{pointer}") for pointer, words in error.errors]
+    )
+
+
 def _answer(error: InvalidAnswer) -> Refusal:
     faults = [Fault(detail=words, pointer=_pointer("/body", name)) for name, words in error.errors.items()]
     return Refusal(422, str(error), faults)
@@ -128,6 +134,7 @@ _REFUSALS: dict[type[Exception], Callable[[Any], Refusal]] = {
     EndpointChanged: lambda error: Refusal(412, str(error)),
     AccountError: _account,
     LaunchError: _launch,
+    EditRefused: _edit,
     Conflict: lambda error: Refusal(409, str(error)),
     InvalidAnswer: _answer,
     FeedbackError: lambda error: Refusal(409, str(error)),

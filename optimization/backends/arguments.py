@@ -18,16 +18,23 @@ NOT_DATA = {"verbose"}
 @cache
 def arguments_model(train: Callable[..., Any]) -> type[BaseModel]:
     """A model with a field for every keyword argument of this `train`; it takes no other."""
-    hints = get_type_hints(train)
-    fields: dict[str, Any] = {
-        name: (hints[name], parameter.default)
+    taken = {
+        name: parameter
         for name, parameter in inspect.signature(train).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in NOT_DATA
     }
+    hints = _hints(train, taken)
+    fields: dict[str, Any] = {name: (hints[name], parameter.default) for name, parameter in taken.items()}
     owner = train.__qualname__.partition(".")[0]
     return create_model(
         f"{owner}Arguments", __config__=ConfigDict(extra="forbid", frozen=True, strict=True), **fields
     )
+
+
+def _hints(train: Callable[..., Any], taken: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """The types of these parameters alone: those of the model and the groups are known to checkers only."""
+    declared = {name: parameter.annotation for name, parameter in taken.items()}
+    return get_type_hints(type("Declared", (), {"__annotations__": declared, "__module__": train.__module__}))
 
 
 def arguments_schema(backend: type) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Taking answers in: one a person and question, whatever is clicked, retried or sent twice.
 
 1. An answer that this person already gave to the question comes back as it is; nothing is written.
-2. The body is checked against the question.
+2. The body is checked against the question, and what it says of places is turned into what it says of outputs.
 3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
 4. The last wanted answer settles the question, in the same transaction (feedback.settling).
@@ -20,7 +20,9 @@ from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
 from optimization.feedback.settling import request_settle
+from optimization.feedback.showings import order_shown
 from optimization.losses.questions import QUESTION
+from optimization.losses.sides import answer_as_asked
 from optimization.models import (
     Answer,
     Claim,
@@ -29,7 +31,7 @@ from optimization.models import (
     FeedbackRequest,
     RequestState,
 )
-from optimization.models.prepared import Prepared
+from optimization.models.prepared import Prepared, PreparedUpdate
 
 LONGEST_SECONDS = 24 * 3600.0
 _GIVEN: Prepared[Answer] = Prepared(
@@ -37,6 +39,13 @@ _GIVEN: Prepared[Answer] = Prepared(
         Q(request=request) | Q(client_key=key_text), user=user
     ),
     *("request", "user", "key_text"),
+)
+_ANSWERED = PreparedUpdate(
+    lambda request, user: Claim.objects.filter(
+        request=request, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
+    ),
+    *("request", "user"),
+    state=ClaimState.ANSWERED,
 )
 _HOLDS: Prepared[Claim] = Prepared(
     lambda request, user: Claim.objects.filter(request=request, user=user), "request", "user"
@@ -61,6 +70,8 @@ def answer_submit(
         if given := _already_given(request, user, client_key):
             return given
         checked = answer_parse(QUESTION.validate_python(locked.question), body)
+        if order := order_shown(request=locked, user=user):
+            checked = answer_as_asked(checked, order)
         if not _has_place(locked, user, fence):
             raise HoldLost(why_lost(locked, user))
         answer = Answer.objects.create(
@@ -68,14 +79,17 @@ def answer_submit(
             user=user,
             client_key=client_key,
             body=checked.model_dump(mode="json"),
-            seconds=min(max(seconds, 0.0), LONGEST_SECONDS) if math.isfinite(seconds) else 0.0,
+            seconds=seconds_kept(seconds),
         )
-        Claim.objects.filter(
-            request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
-        ).update(state=ClaimState.ANSWERED)
+        _ANSWERED(request=locked.pk, user=user.pk)
         Draft.objects.filter(request=locked, user=user).delete()
         request_settle(locked)
     return answer
+
+
+def seconds_kept(seconds: float) -> float:
+    """A time on task within reason."""
+    return min(max(seconds, 0.0), LONGEST_SECONDS) if math.isfinite(seconds) else 0.0
 
 
 def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Answer | None:

@@ -43,7 +43,7 @@ def claim_next(*, workspace: Workspace, user: User) -> Claim | None:
     member, now = _lock_member(workspace, user)
     if member.has_overdue:
         claims_lapse(workspace=workspace, now=now)
-    claim = (_own_hold(member, now) if member.has_hold else None) or _first_of_queue(member, now)
+    claim = _own_hold(member, now) or _first_of_queue(member, now)
     if claim is not None:
         claim.user = user
     return claim
@@ -75,23 +75,30 @@ class Claimant(Protocol):
     is_rehearsal: bool
     has_panel: bool
     has_own: bool
-    has_hold: bool
     has_overdue: bool
     now: datetime
 
 
 def _claimants(workspace: int, user: int) -> QuerySet[Membership]:
-    """The membership with the database's time and what is worth a look; mostly nothing is, and the head is next."""
-    alive = [ClaimState.ACTIVE, ClaimState.LAPSED]
+    """The membership with the database's time and what is worth a look.
+
+    On PostgreSQL the flags are as old as the wait for the lock; what the lock is for, the holds, is read after it.
+    """
     return (
         with_lanes(Membership.objects.select_for_update(of=("self",)))
         .annotate(
             now=Now(),
-            has_hold=Exists(Claim.objects.filter(user=OuterRef("user"), state__in=alive)),
             has_overdue=Exists(Claim.objects.filter(state=ClaimState.ACTIVE, expires_at__lt=Now())),
         )
         .filter(workspace=workspace, user=user)
     )
+
+
+def _holds(workspace: int, user: int) -> QuerySet[Claim]:
+    """What the person holds or has let lapse, of open questions."""
+    alive = Claim.objects.filter(user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED])
+    asked = alive.filter(request__workspace=workspace, request__state=RequestState.OPEN)
+    return asked.select_related("request").order_by("pk")
 
 
 def _fresh(workspace: int, user: int, lane_text: str) -> QuerySet[FeedbackRequest]:
@@ -107,6 +114,7 @@ def _any(workspace: int, user: int, which: Q) -> QuerySet[FeedbackRequest]:
 
 
 _CLAIMANT: Prepared[Membership] = Prepared(_claimants, "workspace", "user")
+_HOLDS: Prepared[Claim] = Prepared(_holds, "workspace", "user")
 _HEAD: Prepared[FeedbackRequest] = Prepared(lambda **who: _fresh(**who)[:1], "workspace", "user", "lane_text")
 
 
@@ -119,12 +127,7 @@ def _lock_member(workspace: Workspace, user: User) -> tuple[Claimant, datetime]:
 
 def _own_hold(member: Claimant, now: datetime) -> Claim | None:
     """What the person holds, else a hold of theirs that lapsed and that nobody took."""
-    holds = list(
-        Claim.objects.filter(user=member.user_id, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED])
-        .filter(request__workspace=member.workspace_id, request__state=RequestState.OPEN)
-        .select_related("request")
-        .order_by("pk")
-    )
+    holds = _HOLDS(workspace=member.workspace_id, user=member.user_id)
     if active := next((hold for hold in holds if hold.state == ClaimState.ACTIVE), None):
         return _keep(active, now)
     free = next((hold for hold in holds if hold.request.taken < hold.request.wanted), None)

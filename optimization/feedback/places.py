@@ -10,11 +10,19 @@ from django.db.models import F, QuerySet
 
 from optimization.feedback.notices import queue_changed
 from optimization.models import Answer, Claim, ClaimState, FeedbackRequest, RequestState, Workspace
-from optimization.models.prepared import Prepared
+from optimization.models.prepared import Prepared, PreparedUpdate
 
 LAPSE_BATCH = 50
 _REQUEST: Prepared[FeedbackRequest] = Prepared(
     lambda request: FeedbackRequest.objects.select_for_update().filter(pk=request), "request"
+)
+_TAKE = PreparedUpdate(
+    lambda request: FeedbackRequest.objects.filter(
+        pk=request, state=RequestState.OPEN, taken__lt=F("wanted")
+    ),
+    "request",
+    taken=F("taken") + 1,
+    fence=F("fence") + 1,
 )
 
 
@@ -28,9 +36,7 @@ def request_lock(request: FeedbackRequest) -> FeedbackRequest:
 
 def place_take(locked: FeedbackRequest) -> bool:
     """Take a place and raise the fence; False when the question is closed or full."""
-    taken = FeedbackRequest.objects.filter(
-        pk=locked.pk, state=RequestState.OPEN, taken__lt=F("wanted")
-    ).update(taken=F("taken") + 1, fence=F("fence") + 1)
+    taken = _TAKE(request=locked.pk)
     if taken:
         locked.taken += 1
         locked.fence += 1

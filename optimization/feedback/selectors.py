@@ -18,6 +18,7 @@ from optimization.models import (
     Effect,
     FeedbackRequest,
     Membership,
+    ProposalReview,
     RequestState,
     Run,
     RunState,
@@ -75,6 +76,8 @@ def answers_of(*, workspace: Workspace, user: User) -> QuerySet[Answer]:
 def _doing(run: Run) -> str:
     name = f"Run “{run.name}”"
     if run.activity == Activity.PEOPLE:
+        if ProposalReview.objects.filter(run=run, decision="", item__state=WorkState.WAITING).exists():
+            return f"{name} waits for an operator to decide on its rewritten prompts"
         asked = FeedbackRequest.objects.filter(run=run, iteration=run.iteration)
         answered = asked.filter(state=RequestState.ANSWERED).count()
         return f"{name} waits for others to judge: {answered} of {asked.count()}"

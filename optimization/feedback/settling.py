@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -17,8 +19,26 @@ from optimization.feedback.signals import item_due
 from optimization.losses.questions import ANSWER, QUESTION
 from optimization.losses.scoring import answer_scores, scores_agreement, standard_error
 from optimization.models import FeedbackRequest, RequestState, WorkItem, WorkState
+from optimization.models.prepared import Prepared, PreparedUpdate
 
 UNCERTAIN = 0.1
+_TWINS: Prepared[FeedbackRequest] = Prepared(
+    lambda request: FeedbackRequest.objects.filter(twin_of=request).only("item", "run"), "request"
+)
+_CLOSE = PreparedUpdate(
+    lambda request: FeedbackRequest.objects.filter(
+        Q(pk=request) | Q(twin_of=request), state__in=[RequestState.OPEN, RequestState.DISPUTED]
+    ),
+    "request",
+    state=RequestState.ANSWERED,
+    answered_at=Now(),
+)
+_WAKE = PreparedUpdate(
+    lambda item: WorkItem.objects.filter(pk=item, state=WorkState.WAITING),
+    "item",
+    state=WorkState.DUE,
+    due_at=Now(),
+)
 
 
 def request_settle(locked: FeedbackRequest) -> None:
@@ -39,15 +59,10 @@ def request_settle(locked: FeedbackRequest) -> None:
 
 def request_close(locked: FeedbackRequest) -> None:
     """The question has its answers: it and its twins are answered, and their items go on."""
-    closing = FeedbackRequest.objects.filter(Q(pk=locked.pk) | Q(twin_of=locked.pk))
-    twins = [] if not locked.digest else list(locked.twins.values_list("item", "run"))
-    closing.filter(state__in=[RequestState.OPEN, RequestState.DISPUTED]).update(
-        state=RequestState.ANSWERED, answered_at=Now()
-    )
-    if locked.item_id is None:
-        return
-    waiting = [(locked.item_id, locked.run_id), *((item, run) for item, run in twins if item)]
-    items_wake(waiting)
+    _CLOSE(request=locked.pk)
+    for request in [locked, *_TWINS(request=locked.pk)]:
+        if request.item_id is not None:
+            item_wake(request.item_id, request.run_id)
     queue_changed(locked.workspace_id)
 
 
@@ -67,14 +82,12 @@ def _ask_reviewer(locked: FeedbackRequest, agreed: float | None) -> bool:
     return True
 
 
-def items_wake(waiting: list[tuple[int, int]]) -> None:
-    """Work items (with their runs) that waited for people are due."""
-    WorkItem.objects.filter(pk__in=[item for item, _ in waiting], state=WorkState.WAITING).update(
-        state=WorkState.DUE, due_at=Now()
-    )
-    transaction.on_commit(lambda: _announce(waiting))
+def item_wake(item_id: int, run_id: int) -> None:
+    """A work item that waited for people is due."""
+    _WAKE(item=item_id)
+    transaction.on_commit(partial(announce, item_id, run_id))
 
 
-def _announce(waiting: list[tuple[int, int]]) -> None:
-    for item_id, run_id in waiting:
-        item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)
+def announce(item_id: int, run_id: int) -> None:
+    """After commit: the item may go on."""
+    item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)

@@ -22,7 +22,7 @@ class CompletionRequest(BaseModel):
 
     `response_schema` is a JSON schema that the reply must satisfy; `schema_name` names it on the wire.
     `sample` tells apart several replies wanted for the same messages: it is part of the call's identity and
-    is never sent.
+    goes out as a header, never in the body.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -14,6 +14,7 @@ from urllib.request import getproxies
 
 import httpx2
 import openai
+from openai._types import RequestOptions
 from openai.types.chat import ChatCompletionChunk
 from pydantic_core import from_json
 
@@ -24,6 +25,8 @@ from optimization.llm.messages import CompletionRequest
 from optimization.llm.refusals import shown, translate
 
 MOST_CONNECTIONS = 1000
+# The number of a reply among several wanted for the same messages, for gateways that remember what they were asked.
+SAMPLE_HEADER = "X-Sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,14 @@ class Wire:
 
         The timeout holds for the whole reply; for a stream, from each piece to the next.
         """
-        body = request_body(self.endpoint, request)
+        body, options = request_body(self.endpoint, request), request_options(request)
         try:
             async with asyncio.timeout(self.endpoint.timeout) as limit:
                 if request.stream:
-                    return await self._stream(body, limit, on_delta)
-                response = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=body)
+                    return await self._stream(body, options, limit, on_delta)
+                response = await self._client.post(
+                    "/chat/completions", cast_to=httpx2.Response, body=body, options=options
+                )
         except EndpointError:
             raise
         except (openai.OpenAIError, TimeoutError, ValueError) as error:
@@ -107,7 +112,11 @@ class Wire:
         return self._not_empty(reply, response.text)
 
     async def _stream(
-        self, body: dict[str, Any], limit: asyncio.Timeout, on_delta: Callable[[str], None] | None
+        self,
+        body: dict[str, Any],
+        options: RequestOptions,
+        limit: asyncio.Timeout,
+        on_delta: Callable[[str], None] | None,
     ) -> Reply:
         pieces: list[str] = []
         model, finish_reason, usage = self.endpoint.model, "", None
@@ -115,6 +124,7 @@ class Wire:
             "/chat/completions",
             cast_to=ChatCompletionChunk,
             body={**body, "stream": True, "stream_options": {"include_usage": True}},
+            options=options,
             stream=True,
             stream_cls=openai.AsyncStream[ChatCompletionChunk],
         )
@@ -167,3 +177,8 @@ def request_body(endpoint: EndpointConfig, request: CompletionRequest) -> dict[s
             "json_schema": {"name": request.schema_name, "schema": request.response_schema, "strict": True},
         }
     return body
+
+
+def request_options(request: CompletionRequest) -> RequestOptions:
+    """What goes beside the body."""
+    return {"headers": {SAMPLE_HEADER: str(request.sample)}} if request.sample else {}

@@ -121,6 +121,10 @@ class HumanPreferenceLoss(_Preference, HumanLoss[PreferenceAnswer]):
         return first, second
 
     async def judge_pair(self, a: Any, b: Any, context: Context) -> Pair:
+        """Nobody is asked about two outputs that are the same: that is a tie."""
+        if unwrap(a) == unwrap(b):
+            same = feedback_value([], SCORES["tie"][0], criteria=self.criteria, choices=["tie"], answers=0)
+            return same, same
         return self.read_pair(await self.ask(self.question(a, b, context)))
 
 

@@ -123,21 +123,37 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         """The feedback on the first output."""
         return self.read_all(answers)[0]
 
-    def read_all(self, answers: Sequence[Answer]) -> list[Value]:
-        """The feedback on each output: the mean of the annotators' ranks and scores, every note kept."""
+    def read_all(self, answers: Sequence[Answer], asked: Sequence[int] = ()) -> list[Value]:
+        """The feedback on each output: the mean of the annotators' ranks and scores, every note kept.
+
+        `asked[i]` is the number, in the question, of the text that output i is; outputs that are the same share it.
+        """
         given = self.fitting(answers)
         if not given:
             raise ValueError(f"{type(self).__name__} has no answers to read.")
-        total = len(given[0].ranks)
         for answer in given:
-            problems = ranking_problems(answer, total, self.allow_ties)
+            problems = ranking_problems(answer, len(given[0].ranks), self.allow_ties)
             if problems:
                 raise ValueError(problems[0].message)
-        ranks = [mean_ranks(answer.ranks) for answer in given]
-        return [self._pooled(given, [row[i] for row in ranks], i, total) for i in range(total)]
+        asked = asked or range(len(given[0].ranks))
+        ranks = [mean_ranks([answer.ranks[i] for i in asked]) for answer in given]
+        return [
+            self._pooled(given, [row[place] for row in ranks], i, len(asked)) for place, i in enumerate(asked)
+        ]
 
     async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
-        return self.read_all(await self.ask(self.question(outputs, None, context)))
+        """Outputs that are the same are asked about once; if all are, nobody is asked."""
+        distinct: list[Any] = []
+        for output in outputs:
+            if output not in distinct:
+                distinct.append(output)
+        if len(distinct) == 1:
+            total = len(outputs)
+            rank = fmean(range(1, total + 1))
+            meta = {"criteria": self.criteria, "answers": 0, "rank": rank, "total": total}
+            return [feedback_value([], rank_score(rank, total), **meta) for _ in outputs]
+        asked = [distinct.index(output) for output in outputs]
+        return self.read_all(await self.ask(self.question(distinct, None, context)), asked)
 
     def _pooled(self, answers: Sequence[RankingAnswer], ranks: list[float], i: int, total: int) -> Value:
         notes = [lines(answer.notes[i]) if i < len(answer.notes) else [] for answer in answers]

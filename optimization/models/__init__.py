@@ -4,12 +4,14 @@ from optimization.models.datasets import Dataset, DatasetVersion, Example, Examp
 from optimization.models.endpoints import Endpoint
 from optimization.models.feedback import (
     Answer,
+    AnswerVersion,
     Audience,
     Claim,
     ClaimState,
     Draft,
     FeedbackRequest,
     RequestState,
+    Showing,
     Skip,
 )
 from optimization.models.idempotency import IdempotentResponse
@@ -17,6 +19,7 @@ from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
 from optimization.models.programs import Program, ProgramVersion
 from optimization.models.quality import Adjudication, Gold, Opinion
+from optimization.models.reviews import Decision, ProposalReview
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunState, Score
 from optimization.models.tapes import Tape
 from optimization.models.workspaces import ApiToken, Invitation, Membership, Panel, Role, Workspace
@@ -25,6 +28,7 @@ __all__ = [
     "Activity",
     "Adjudication",
     "Answer",
+    "AnswerVersion",
     "ApiToken",
     "Application",
     "Audience",
@@ -34,6 +38,7 @@ __all__ = [
     "ClaimState",
     "Dataset",
     "DatasetVersion",
+    "Decision",
     "Draft",
     "Effect",
     "Endpoint",
@@ -51,12 +56,14 @@ __all__ = [
     "ParameterVersion",
     "Program",
     "ProgramVersion",
+    "ProposalReview",
     "RequestState",
     "Role",
     "Run",
     "RunEvent",
     "RunState",
     "Score",
+    "Showing",
     "Skip",
     "Step",
     "Tape",

@@ -128,7 +128,9 @@ class Claim(models.Model):
 class Answer(models.Model):
     """What a person answered: one a person and question. `client_key` makes a repeated submit the same answer.
 
-    `seconds` is the time on task. `body` is an answer of losses.questions.
+    `seconds` is the time on task. `body`, an answer of losses.questions, is what the question's own iteration counts:
+    it follows edits until the question's effect is complete, and stays from then on. An answer that came only after
+    that is `late`.
     """
 
     request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="answers")
@@ -136,6 +138,7 @@ class Answer(models.Model):
     client_key = models.CharField(max_length=64)
     body = models.JSONField()
     seconds = models.FloatField(default=0.0)
+    late = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -146,6 +149,41 @@ class Answer(models.Model):
 
     def __str__(self) -> str:
         return f"answer of {self.user_id} to {self.request_id}"
+
+
+class AnswerVersion(models.Model):
+    """The history of an edited answer: each version of it, the first included, numbered from 1.
+
+    An answer that was never edited has none. A `late` version came after the question's effect was complete: it does
+    not change what was counted there, and is counted by a later step.
+    """
+
+    answer = models.ForeignKey(Answer, models.CASCADE, related_name="versions")
+    number = models.PositiveSmallIntegerField()
+    body = models.JSONField()
+    seconds = models.FloatField(default=0.0)
+    late = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["answer", "number"], name="one_version_per_number")]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of answer {self.answer_id}"
+
+
+class Showing(models.Model):
+    """In which order a person sees the outputs of a question that compares: `order[place]` is the output there."""
+
+    request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="showings")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    order = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "user"], name="one_showing_per_person")]
+
+    def __str__(self) -> str:
+        return f"order of {self.request_id} for {self.user_id}"
 
 
 class Draft(models.Model):

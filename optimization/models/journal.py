@@ -43,7 +43,8 @@ class WorkItem(models.Model):
 
     Taking it raises `fence`; every write of a result says `fence = mine`, so that a worker which lost its lease
     changes nothing. `errors` counts raised errors, `losses` expired leases, `lone_losses` those of leases under which it
-    was `alone` in its process: an item that kills its worker is known by them.
+    was `alone` in its process: an item that kills its worker is known by them. `reopened` counts how often it was put to
+    work again because an answer that it had read was edited.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="work")
@@ -60,6 +61,7 @@ class WorkItem(models.Model):
     losses = models.PositiveSmallIntegerField(default=0)
     alone = models.BooleanField(default=False)
     lone_losses = models.PositiveSmallIntegerField(default=0)
+    reopened = models.PositiveSmallIntegerField(default=0)
     last_error = models.TextField(blank=True)
     result = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

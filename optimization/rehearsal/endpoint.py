@@ -24,6 +24,7 @@ from optimization.rehearsal.player import play
 from optimization.rehearsal.wire import ChatRequest, Reply, error_body
 
 FAULT_HEADER = "x-rehearsal-faults"
+SAMPLE_HEADER = "x-sample"
 _START_SECONDS = 10.0
 
 
@@ -84,13 +85,19 @@ class RehearsalEndpoint:
             return _unknown_model(asked.model)
         async with self.places:
             await asyncio.sleep(self.options.latency)
-            text = "Certainly! Here you go: {" if fault.kind == "garbage" else play(asked)
+            text = (
+                "Certainly! Here you go: {" if fault.kind == "garbage" else play(asked, self._sample(request))
+            )
         reply = Reply(asked, text)
         if fault.kind not in {"ok", "garbage"}:
             return faulty_response(fault, reply)
         if asked.stream:
             return StreamingResponse(_streamed(reply), media_type="text/event-stream")
         return JSONResponse(reply.body())
+
+    def _sample(self, request: Request) -> int:
+        given = request.headers.get(SAMPLE_HEADER, "")
+        return int(given) if given.isdecimal() else 0
 
     def _fault(self, request: Request) -> Fault:
         header = request.headers.get(FAULT_HEADER)

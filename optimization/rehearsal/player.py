@@ -26,11 +26,11 @@ Schema = dict[str, Any]
 Part = Callable[[ChatRequest, Schema], dict[str, Any]]
 
 
-def play(request: ChatRequest) -> str:
-    """The reply's text: a function of the request alone."""
+def play(request: ChatRequest, sample: int = 0) -> str:
+    """The reply's text: a function of the request, and of its number where several replies are wanted to it."""
     wanted = request.response_format
     if wanted.type == "text":
-        return _write(request)
+        return _write(request, sample)
     if wanted.json_schema is None:
         return json.dumps({"text": _write(request)}, ensure_ascii=False)
     schema = wanted.json_schema.body
@@ -43,11 +43,11 @@ def _part(properties: Schema) -> Part:
     return next((part for names, part in _PARTS.items() if names <= set(properties)), _other)
 
 
-def _write(request: ChatRequest) -> str:
+def _write(request: ChatRequest, sample: int = 0) -> str:
     brief = Brief.read(request.user)
     if not request.system and not brief.blocks and len(request.user.split()) <= _A_FEW_WORDS:
         return f"This is the {NOTICE}. You wrote: {request.user.strip()}"
-    return write(f"{request.system}\n{outside_blocks(request.user)}", brief)
+    return write(f"{request.system}\n{outside_blocks(request.user)}", brief, sample)
 
 
 def _update(request: ChatRequest, schema: Schema) -> dict[str, str]:

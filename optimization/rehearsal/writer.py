@@ -37,8 +37,8 @@ _FIRST = re.compile(r"\b(start|begin|open)\w*\b", re.IGNORECASE)
 _LAST = re.compile(r"\b(end|close|finish|conclude)\w*\b", re.IGNORECASE)
 
 
-def write(prompt: str, brief: Brief) -> str:
-    """The text for a case under a prompt."""
+def write(prompt: str, brief: Brief, sample: int = 0) -> str:
+    """The text for a case under a prompt; each further sample leaves another sentence of it out."""
     limit = word_limit(prompt)
     asked = [concept for concept in instructed_in(prompt) if concept.fits(brief)]
     letter = Letter.parse(brief.draft) if brief.draft else first_draft(prompt, brief)
@@ -50,7 +50,14 @@ def write(prompt: str, brief: Brief) -> str:
             letter = follow(sentence, letter, brief)
     if limit or any(concept.name == "short" for concept in asked):
         letter = trimmed(letter, asked, brief.with_limit(limit or PARAGRAPH))
-    return letter.render()
+    return _sampled(letter, sample).render()
+
+
+def _sampled(letter: Letter, sample: int) -> Letter:
+    if not sample or len(letter.body) < 2:
+        return letter
+    at = -sample % len(letter.body)
+    return letter.with_body((*letter.body[:at], *letter.body[at + 1 :]))
 
 
 def first_draft(prompt: str, brief: Brief) -> Letter:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from optimization.models import Answer, Candidate, ParameterVersion, Run, Score, Step, WorkItem
+from optimization.models import (
+    Answer,
+    Candidate,
+    ParameterVersion,
+    ProposalReview,
+    Run,
+    Score,
+    Step,
+    WorkItem,
+)
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
 from optimization.runs.results import outcomes_of
@@ -14,8 +23,9 @@ from optimization.runs.said import remarks_in
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """One parameter before and after. `accepted` is false for a proposal that was not kept."""
+    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id."""
 
+    version: int
     name: str
     description: str
     before: str
@@ -41,7 +51,8 @@ class CountedRemark:
 
 @dataclass(frozen=True)
 class IterationChanges:
-    """`people` counts who made the remarks, 0 where a model judged."""
+    """`people` counts who made the remarks, 0 where a model judged. `review` is a person's word on the proposal, where the
+    run asked for one."""
 
     number: int
     changes: tuple[ParameterChange, ...]
@@ -49,6 +60,7 @@ class IterationChanges:
     people: int
     before: float | None
     after: float | None
+    review: ProposalReview | None = None
 
     @property
     def name(self) -> int:
@@ -73,7 +85,8 @@ def latest_changes(run: Run) -> IterationChanges | None:
 def parameter_changes(run: Run, iteration: int) -> IterationChanges:
     """What the iteration accepted, or else what it proposed and did not keep."""
     remarks, people = _remarks(run, iteration)
-    scores = _scores(run, iteration)
+    scores = scores_around(run, iteration)
+    decided = ProposalReview.objects.select_related("decided_by")
     return IterationChanges(
         number=iteration,
         changes=tuple(_changes(run, iteration)),
@@ -81,6 +94,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
         people=people,
         before=scores[0],
         after=scores[1],
+        review=decided.filter(run=run, iteration=iteration).exclude(decision="").last(),
     )
 
 
@@ -99,38 +113,49 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
     return list(candidate.versions.order_by("pk")) if candidate else []
 
 
+def step_changes(step: Step) -> Iterable[ParameterChange]:
+    """Each parameter that the step changed, as it was before and after it."""
+    return candidate_diff(step.previous, step.candidate, accepted=True)
+
+
+def candidate_diff(
+    before: Candidate | None, after: Candidate, *, accepted: bool
+) -> Iterable[ParameterChange]:
+    """The parameters of which the two candidates have different texts."""
+    earlier = {version.name: version for version in before.versions.all()} if before else {}
+    for version in after.versions.order_by("pk"):
+        old = earlier.get(version.name)
+        yield from _change(version, old.value if old else "", accepted=accepted)
+
+
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
     step = (
         Step.objects.filter(run=run, iteration=iteration)
         .order_by("-revision")
-        .select_related("candidate")
+        .select_related("candidate", "previous")
         .first()
     )
     if step is not None:
-        versions, accepted = step.candidate.versions, True
-        earlier = {version.pk for version in step.previous.versions.all()} if step.previous else set()
-        changed = [
-            version
-            for version in versions.select_related("parent").order_by("pk")
-            if version.pk not in earlier
-        ]
-    else:
-        accepted = False
-        proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
-        changed = list(proposed.select_related("parent").order_by("pk"))
-    for version in changed:
-        before = version.parent.value if version.parent else ""
-        if before == version.value:
-            continue
-        yield ParameterChange(
-            name=version.name,
-            description=version.description,
-            before=before,
-            after=version.value,
-            number=version.number,
-            accepted=accepted,
-            pieces=tuple(word_diff(before, version.value)),
-        )
+        yield from step_changes(step)
+        return
+    proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
+    for version in proposed.select_related("parent").order_by("pk"):
+        yield from _change(version, version.parent.value if version.parent else "", accepted=False)
+
+
+def _change(version: ParameterVersion, before: str, *, accepted: bool) -> Iterable[ParameterChange]:
+    if before == version.value:
+        return
+    yield ParameterChange(
+        version=version.pk,
+        name=version.name,
+        description=version.description,
+        before=before,
+        after=version.value,
+        number=version.number,
+        accepted=accepted,
+        pieces=tuple(word_diff(before, version.value)),
+    )
 
 
 def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
@@ -168,7 +193,7 @@ def _said_by_model(run: Run, iteration: int) -> list[tuple[str, int]]:
     ]
 
 
-def _scores(run: Run, iteration: int) -> tuple[float | None, float | None]:
+def scores_around(run: Run, iteration: int) -> tuple[float | None, float | None]:
     """The held-out score before and after the iteration."""
     found = {
         (split, position): mean

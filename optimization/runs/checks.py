@@ -49,8 +49,6 @@ def launch_check(config: RunConfig, version: ProgramVersion, dataset: DatasetVer
         optimizer_made(config.optimizer, list(program_of(version).named_parameters()))
     with _noting(errors, "/trainer"):
         trainer, state = trainer_prepared(config, dataset.sizes)
-        if trainer.plan.approve:
-            errors.append(("/trainer/args/approve", "A run takes its steps without asking: leave this out."))
         if loss is not None and judge is not None:
             errors += _misfits(trainer, loss, judge, dataset)
         errors += _unjudged(config, trainer, version.program.workspace)

@@ -35,8 +35,6 @@ TITLES = {
 }
 UNDER_RUNS = {"num_epochs": None}
 """Defaults that differ from the library's: a run ends with its iterations."""
-NOT_YET = frozenset({"approve"})
-"""Arguments of the library that a run does not take."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +82,7 @@ def _option(name: str, target: Callable[..., Any], schema: dict[str, Any]) -> Op
 def _plan_schema(plan: type[Plan]) -> dict[str, Any]:
     schema = plan.model_json_schema()
     schema["properties"] = {
-        argument: _labelled(argument, about)
-        for argument, about in schema["properties"].items()
-        if argument not in NOT_YET
+        argument: _labelled(argument, about) for argument, about in schema["properties"].items()
     }
     return schema
 

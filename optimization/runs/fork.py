@@ -48,7 +48,7 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
             reason=f"Forked from “{run.name}” at iteration {iteration + 1}.",
             iteration=iteration,
             trainer_state=state,
-            optimizer_state=_optimizer_state_at(run, iteration),
+            optimizer_state=optimizer_state_at(run, iteration),
             budget=config.budget,
             parent=run,
             forked_at=iteration,
@@ -70,12 +70,14 @@ def _state_at(run: Run, iteration: int) -> dict[str, object]:
     return dict(found.state)
 
 
-def _optimizer_state_at(run: Run, iteration: int) -> dict[str, object]:
-    """As the last step before the iteration left it."""
+def optimizer_state_at(run: Run, iteration: int) -> dict[str, object]:
+    """As the last step before the iteration left it, of the run itself or of those that it was forked from."""
     before = Step.objects.filter(run=run, iteration__lt=iteration).order_by("-iteration", "-revision").first()
     if before is not None:
         return dict(before.optimizer_state)
-    return dict(run.optimizer_state) if run.forked_at == iteration else {}
+    if run.parent is None or run.forked_at is None:
+        return {}
+    return optimizer_state_at(run.parent, min(iteration, run.forked_at))
 
 
 def _candidates_share(run: Run, fork: Run) -> None:

@@ -147,6 +147,8 @@ class _Facts:
     def _step(self, iteration: Iteration) -> Phase:
         if iteration.finished_at or self._of_kind(iteration.number, "commit"):
             return Phase("done" if iteration.changed else "none", iteration.note)
+        if any(effect.done_at is None for effect in self._of_kind(iteration.number, "approve")):
+            return Phase("waits", "to be decided")
         proposing = self._of_kind(iteration.number, "propose")
         if not proposing:
             return Phase()

@@ -59,6 +59,10 @@ LABELS: dict[str, tuple[str, str]] = {
     "max_metric_calls": ("Outputs judged in all", ""),
     "merge_frequency": ("Steps between merges", ""),
     "perfect_score": ("Score that cannot be better", ""),
+    "approve": (
+        "Ask a person before each step",
+        "An operator takes the rewritten prompts, edits them or keeps the old ones.",
+    ),
     # checks in code
     "expected": ("Expected", "Nothing: the example's target."),
     "pattern": ("Pattern", "A regular expression of Python."),

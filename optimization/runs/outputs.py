@@ -25,7 +25,10 @@ from optimization.trainers.effects import Outcome
 
 @dataclass(frozen=True)
 class Remark:
-    """What one judge said of one output. `score` is as the judge gave it, `label` the verdict in a word or two."""
+    """What one judge said of one output. `score` is as the judge gave it, `label` the verdict in a word or two.
+
+    `answer` and `user` are null where a model judged.
+    """
 
     judge: str
     is_rehearsal: bool
@@ -34,6 +37,8 @@ class Remark:
     improvements: tuple[str, ...]
     justification: str
     seconds: float
+    answer: int | None = None
+    user: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,22 @@ class _Asked:
         return [self._remark(answer, sample) for answer in self.answers]
 
     def output(self, sample: int) -> Any:
-        question = self.request.question
-        return question["outputs"][sample] if self.compares else question.get("output")
+        """The output that the question shows for a sample; None past the last, as it shows those that differ."""
+        return self._outputs[sample] if self.compares and sample < len(self._outputs) else self._output
+
+    def place(self, sample: int, output: Any) -> int | None:
+        """Where the sample's output stands in the question; None if the question is not about it."""
+        if not self.compares:
+            return sample if self._output == output else None
+        return self._outputs.index(output) if output in self._outputs else None
+
+    @property
+    def _output(self) -> Any:
+        return self.request.question.get("output")
+
+    @property
+    def _outputs(self) -> list[Any]:
+        return list(self.request.question["outputs"])
 
     @property
     def compares(self) -> bool:
@@ -122,6 +141,8 @@ class _Asked:
             improvements=said.improvements,
             justification=said.justification,
             seconds=answer.seconds,
+            answer=answer.pk,
+            user=answer.user_id,
         )
 
 
@@ -138,8 +159,8 @@ def _outcomes(
     for place, sample in enumerate(samples):
         outcome = done.get(sample)
         output = outcome.output if outcome else next((one.output(place) for one in asked), None)
-        about = (one for one in asked if len(samples) == 1 or one.output(place) == output)
-        remarks = [remark for one in about for remark in one.remarks(place)]
+        places = ((one, place if len(samples) == 1 else one.place(place, output)) for one in asked)
+        remarks = [remark for one, at in places if at is not None for remark in one.remarks(at)]
         yield ExampleOutcome(
             item=item.pk,
             example=item.payload["example"],

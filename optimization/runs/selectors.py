@@ -9,6 +9,7 @@ from optimization.runs.iterations import run_iterations
 from optimization.runs.listing import RunRow, run_counts, run_rows, runs_page
 from optimization.runs.outputs import iteration_outputs
 from optimization.runs.people import run_people
+from optimization.runs.reviews import review_changes, review_scores, review_waiting
 from optimization.runs.status import run_status, run_statuses
 from optimization.runs.usage import run_usage
 from optimization.runs.waiting import runs_waiting
@@ -20,6 +21,9 @@ __all__ = [
     "latest_changes",
     "parameter_changes",
     "parameter_history",
+    "review_changes",
+    "review_scores",
+    "review_waiting",
     "run_counts",
     "run_curve",
     "run_get",

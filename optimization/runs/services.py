@@ -15,16 +15,20 @@ from optimization.runs.checks import LaunchError
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
-from optimization.runs.signals import run_due
+from optimization.runs.reviews import EditRefused, proposal_decide
+from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
 
 __all__ = [
     "Conflict",
+    "EditRefused",
     "LaunchError",
+    "proposal_decide",
     "run_cancel",
     "run_fork",
     "run_launch",
     "run_pause",
+    "run_replay_ask",
     "run_resume",
     "run_retry",
     "run_set_budget",
@@ -62,6 +66,14 @@ def run_retry(*, run: Run, user: User) -> Run:
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
         return _move(run, RunState.RUNNING, f"Tried again by {_label(user)}.")
+
+
+def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
+    """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
+    if not run.effects.exists():
+        raise Conflict(f"“{run.name}” has done nothing yet: there is nothing to replay.")
+    transaction.on_commit(partial(replay_wanted.send, sender=Run, run_id=run.pk))
+    return run
 
 
 def run_set_budget(*, run: Run, user: User, budget: Decimal | None) -> Run:

@@ -37,6 +37,7 @@ ACTING = {
     "propose": "Rewriting the prompts",
     "evaluate": "Scoring the prompts: {done} of {total} examples",
     "commit": "Taking the step",
+    "approve": "Waiting for a decision on the rewritten prompts",
 }
 # Of a run that does not run: its tone, its name and the next thing to do, where its reason names none.
 STANDING: dict[RunState, tuple[Tone, str, str]] = {
@@ -54,7 +55,7 @@ STANDING: dict[RunState, tuple[Tone, str, str]] = {
 @dataclass(frozen=True)
 class RunStatus:
     """`reason` says why a run needs attention; `progress` counts the present phase's parts; `judgeable` that people
-    can answer something now."""
+    can answer something now, `decidable` that a proposal waits for an operator's word."""
 
     sentence: str
     since: datetime
@@ -63,6 +64,7 @@ class RunStatus:
     reason: str = ""
     progress: tuple[int, int] | None = None
     judgeable: bool = False
+    decidable: bool = False
 
 
 @dataclass
@@ -113,6 +115,10 @@ def _status(run: Run, moment: _Moment | None) -> RunStatus:
 
 
 def _running(run: Run, moment: _Moment) -> RunStatus:
+    if moment.kind == "approve":
+        next_step = "Accept the proposal, edit it or keep the old prompts: the run goes on from there."
+        decide_since = moment.since or run.state_since
+        return RunStatus(ACTING["approve"], decide_since, "waits", next_step, decidable=True)
     people, colleagues = moment.waiting[Audience.PEOPLE], moment.waiting[Audience.REHEARSAL]
     waits = run.activity == Activity.PEOPLE or 0 < moment.total == moment.done
     if waits and people.left:

@@ -76,7 +76,7 @@ def test_every_argument_of_a_loss_an_optimizer_and_a_trainer_has_a_label_of_its_
         ("optimizers", "TGDOptimizer", {"params": []}, False),
         ("trainers", "BasicSearchAlgorithm", {"num_proposals": 3, "num_epochs": None}, True),
         ("trainers", "BasicSearchAlgorithm", {"num_proposals": 0}, False),
-        ("trainers", "Minibatch", {"approve": True}, False),
+        ("trainers", "Minibatch", {"approve": True}, True),
         ("verifiers", "length", {"maximum": 90, "unit": "words"}, True),
         ("verifiers", "length", {"unit": "pages"}, False),
         ("verifiers", "json_schema", {"schema": {"type": "object"}}, True),

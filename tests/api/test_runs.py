@@ -173,7 +173,6 @@ def test_an_annotator_follows_the_run_but_not_its_outputs(operating: Caller, jud
         ({"optimizer": {"name": "SFAOptimizer", "args": {"conservatism": 2}}}, f"{OPTIMIZER}/conservatism"),
         ({"optimizer": {"name": "TGDOptimizer", "args": {"momentum": -1}}}, f"{OPTIMIZER}/momentum"),
         ({"optimizer": {"name": "TGDOptimizer", "args": {"model_client": {}}}}, f"{OPTIMIZER}/model_client"),
-        ({"trainer": {"name": "Minibatch", "args": {"approve": True}}}, "#/config/trainer/args/approve"),
         ({"trainer": {"name": "MinibatchAlgorithm", "args": {"batch": 2}}}, "#/config/trainer/args/batch"),
         ({"iterations": 0}, "#/config/iterations"),
         ({"budget": -1}, "#/config/budget"),

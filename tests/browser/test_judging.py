@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from optimization.losses.questions import FeedbackQuestion, PreferenceQuestion
-from optimization.models import Answer, Claim, ClaimState, Skip
+from optimization.losses.questions import FeedbackQuestion, PreferenceQuestion, RankingQuestion
+from optimization.models import Answer, Claim, ClaimState, Showing, Skip
 from tests.browser.conftest import SignedIn
 from tests.feedback.scene import Scene, rubric
 
@@ -154,14 +154,71 @@ def test_free_feedback_is_lines_or_nothing_to_improve(signed_in: SignedIn, scene
     ]
 
 
-def test_a_kind_without_a_page_says_so_and_can_be_skipped(
+def test_of_two_replies_one_is_preferred_by_keys_or_by_a_click(
     signed_in: SignedIn, scene: Scene, dana: User
 ) -> None:
-    scene.ask(PreferenceQuestion(criteria="Which is better?", outputs=("One", "Two")))
+    for _ in range(3):
+        scene.ask(PreferenceQuestion(criteria="Which?", outputs=("One", "Two")))
     page = signed_in(dana)
     page.goto("/judge/")
-    expect(page.get_by_text("answered over REST")).to_be_visible()
-    page.keyboard.press("s")
-    page.keyboard.press("5")
+    left, right = (page.locator("[data-side]").nth(place) for place in (0, 1))
+    shown = left.locator(".reading").inner_text()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    expect(left.get_by_role("radio")).to_be_checked()
     page.keyboard.press("Enter")
+    expect(page.get_by_text("Say in a few words why.")).to_be_visible()
+    page.keyboard.type("It is kinder")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#counts")).to_contain_text("1 today")
+    first = Answer.objects.get()
+    assert first.request.question["outputs"]["AB".index(first.body["choice"])] == shown
+    assert first.body["reason"] == "It is kinder"
+    for key, name in (("t", "Tie"), ("b", "Both bad"), ("x", "Cannot judge")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("radio", name=name)).to_be_checked()
+    page.keyboard.press("Enter")
+    expect(page.locator("#counts")).to_contain_text("2 today")
+    right.locator(".reading").click()
+    expect(right.get_by_role("radio")).to_be_checked()
+    shown = right.locator(".reading").inner_text()
+    page.reload()
+    expect(right.locator(".reading")).to_have_text(shown)
+    expect(right.get_by_role("radio")).to_be_checked()
+
+
+def places(page: Page) -> list[str]:
+    """What stands beside each text, in the order of the texts."""
+    return page.locator("[data-place-of]").all_inner_texts()
+
+
+@pytest.mark.parametrize("allow_ties", [True, False])
+def test_a_ranking_is_pressed_moved_tied_and_dragged(
+    signed_in: SignedIn, scene: Scene, dana: User, allow_ties: bool
+) -> None:
+    scene.ask(RankingQuestion(criteria="", outputs=("One", "Two", "Three"), allow_ties=allow_ties))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    page.keyboard.press("3")
+    page.keyboard.press("1")
+    assert places(page) == ["2nd", "", "1st"]
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Give each text a place: 2 has none.")).to_be_visible()
+    page.locator("#desk").focus()
+    page.keyboard.press("2")
+    page.keyboard.press("Alt+ArrowUp")
+    assert places(page) == ["3rd", "2nd", "1st"]
+    page.keyboard.press("=")
+    assert places(page) == (["3rd", "tied 1st", "tied 1st"] if allow_ties else ["3rd", "2nd", "1st"])
+    page.keyboard.press("Backspace")
+    assert places(page)[0] == ""
+    page.get_by_role("button", name="Text 1 comes next").click()
+    page.get_by_label("Place of text 2").select_option("3")
+    assert places(page) == ["2nd", "3rd", "1st"]
+    rows = page.locator(".board__row")
+    rows.nth(2).locator(".board__words").drag_to(rows.nth(0).locator(".board__words"))
+    expect(page.locator("[data-place-of='2']")).to_have_text("1st")
+    page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    order, ranks = Showing.objects.get().order, Answer.objects.get().body["ranks"]
+    assert [ranks[output] for output in order] == [3, 1, 2]

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from optimization.models import Endpoint, Membership, RunState
 from tests.browser.conftest import SignedIn
-from tests.factories import make_iteration, make_run, make_stopped, make_waiting
+from tests.factories import make_iteration, make_review, make_run, make_stopped, make_waiting
 from tests.feedback.scene import Scene
 
 pytestmark = pytest.mark.browser
@@ -36,6 +36,8 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
     make_waiting(waiting, [dana])
     stuck = make_run(scene.workspace, ada, name="A run that needs attention")
     make_stopped(stuck, RunState.NEEDS_ATTENTION, "The endpoint default refused the key. Enter it again.")
+    asks = make_run(scene.workspace, ada, name="A run that asks before each step")
+    review = make_review(asks, dana)
     return [
         "/",
         "/runs/",
@@ -44,9 +46,12 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
         f"/runs/{waiting.pk}/",
         f"/runs/{waiting.pk}/cancel/",
         f"/runs/{waiting.pk}/prompts/",
+        f"/runs/{waiting.pk}/prompts/{waiting.parameter_versions.latest('pk').pk}/",
         f"/runs/{waiting.pk}/iterations/1/",
         f"/runs/{waiting.pk}/iterations/3/",
         f"/runs/{stuck.pk}/",
+        f"/runs/{asks.pk}/",
+        f"/runs/{asks.pk}/proposals/{review.pk}/",
         "/programs/",
         "/programs/support-reply/",
         "/programs/import/",

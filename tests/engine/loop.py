@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 from optimization.feedback.services import answer_submit, claim_next
-from optimization.models import FeedbackRequest, Run, WorkItem, WorkState
+from optimization.models import Answer, FeedbackRequest, Run, WorkItem, WorkState
 from optimization.runs.engine.advance import advance
 from workers.drive import drive
 from workers.process import Process
@@ -36,18 +36,25 @@ def running(run: Run) -> bool:
 def answer_all(run: Run, user: User, judge: Judge) -> int:
     """Claim and answer what waits for this person; how many answers that were."""
     given = 0
-    while claim := claim_next(workspace=run.workspace, user=user):
-        request = FeedbackRequest.objects.get(pk=claim.request_id)
-        answer_submit(
-            request=request,
-            user=user,
-            fence=claim.fence,
-            client_key=uuid.uuid4().hex,
-            body=judge(request.question),
-            seconds=5.0,
-        )
+    while answer_one(run, user, judge):
         given += 1
     return given
+
+
+def answer_one(run: Run, user: User, judge: Judge) -> Answer | None:
+    """Claim and answer the next question; None when nothing waits for this person."""
+    claim = claim_next(workspace=run.workspace, user=user)
+    if claim is None:
+        return None
+    request = FeedbackRequest.objects.get(pk=claim.request_id)
+    return answer_submit(
+        request=request,
+        user=user,
+        fence=claim.fence,
+        client_key=uuid.uuid4().hex,
+        body=judge(request.question),
+        seconds=5.0,
+    )
 
 
 def play(run: Run, user: User, judge: Judge, process: Process) -> Run:

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from optimization.losses.questions import RankingQuestion
-from optimization.models import Answer, Claim, ClaimState, Draft, Membership, Role, Skip
+from optimization.losses.questions import PreferenceQuestion, RankingQuestion
+from optimization.models import Answer, Claim, ClaimState, Draft, Membership, Role, Showing, Skip
 from tests.feedback.scene import Scene, let_expire, rubric
 
 FRAGMENT = {"HX-Request": "true"}
@@ -132,11 +132,30 @@ def test_nothing_tells_where_a_text_comes_from(desk: Client, scene: Scene) -> No
         assert trace not in html
 
 
-def test_a_ranking_without_a_page_does_not_break_the_desk(desk: Client, scene: Scene) -> None:
+def test_without_scripts_a_ranking_is_chosen_from_lists(desk: Client, scene: Scene) -> None:
     scene.ask(RankingQuestion(criteria="", outputs=("One", {"two": 2}, "Three")))
-    html = desk.get("/judge/").content.decode()
-    assert "answered over REST" in html
-    assert "Skip" in html
+    address, fields = form_of(desk)
+    missing = desk.post(address, {**fields, "rank_1": "1"})
+    assert missing.status_code == 422
+    assert "Give each text a place: 2 and 3 have none." in missing.content.decode()
+    twice = desk.post(address, {**fields, "rank_1": "1", "rank_2": "1", "rank_3": "2"})
+    assert "Rank 1 was given twice" in twice.content.decode()
+    sent = {**fields, "rank_1": "2", "rank_2": "1", "rank_3": "3", "note_2": "Clear"}
+    assert desk.post(address, sent).status_code == 302
+    order = Showing.objects.get().order
+    body = Answer.objects.get().body
+    assert [body["ranks"][output] for output in order] == [2, 1, 3]
+    assert [body["notes"][output] for output in order] == ["", "Clear", ""]
+
+
+def test_what_does_not_fit_a_pair_comes_back_as_it_was_typed(desk: Client, scene: Scene) -> None:
+    scene.ask(PreferenceQuestion(criteria="Which?", outputs=("One", "Two")))
+    address, fields = form_of(desk)
+    html = desk.post(address, {**fields, "choice": "A", "strengths": " "}).content.decode()
+    assert "Say in a few words why." in html
+    assert re.search(r'value="A"[^>]*checked', html)
+    assert "Choose one of the two" in desk.post(address, fields).content.decode()
+    assert desk.post(address, {**fields, "choice": "abstain"}).status_code == 302
 
 
 def test_levels_go_up_with_the_digits(desk: Client, scene: Scene) -> None:

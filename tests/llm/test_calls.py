@@ -58,6 +58,15 @@ def test_openai_itself_is_told_the_limit_under_its_new_name() -> None:
     assert "max_tokens" not in body
 
 
+async def test_a_further_sample_carries_its_number_and_the_first_carries_none(
+    server: ScriptedEndpoint,
+) -> None:
+    manager = ResourceManager(endpoint(server))
+    for number in (0, 2):
+        await manager.complete("default", HELLO.model_copy(update={"sample": number}))
+    assert [sent.get("x-sample") for sent in server.headers] == [None, "2"]
+
+
 async def test_usage_is_counted_and_priced_per_call_and_summed_per_alias(server: ScriptedEndpoint) -> None:
     server.otherwise = says("hello", usage={"prompt_tokens": 1000, "completion_tokens": 200})
     manager = ResourceManager(endpoint(server, input_cost_per_1m=2.0, output_cost_per_1m=10.0))

@@ -47,7 +47,7 @@ async def test_a_refused_call_and_a_broken_reply_leave_their_connection_for_othe
 
 async def test_a_cancelled_call_leaves_its_place_for_others(server: ScriptedEndpoint) -> None:
     async with httpx2.AsyncClient(transport=Connections()) as client:
-        server.otherwise = says("late", delay=5)
+        server.otherwise = says("late", delay=1)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await client.post(f"{server.url}/chat/completions", json={})
@@ -58,7 +58,7 @@ async def test_a_cancelled_call_leaves_its_place_for_others(server: ScriptedEndp
 
 
 async def test_closing_closes_every_connection(server: ScriptedEndpoint) -> None:
-    server.otherwise = says("hello", delay=0.02)
+    server.otherwise = says("hello", delay=0.2)
     manager = ResourceManager(endpoint(server))
     await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(3)))
     await manager.aclose()

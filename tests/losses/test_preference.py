@@ -134,3 +134,10 @@ async def test_compare_hands_each_side_its_own_tape() -> None:
     assert collect_tape_ids(second) == collect_tape_ids(b)
     await second.backward()
     assert module.prompt.feedback[0].startswith("- The other output was better: warm\nScore: 0.00")
+
+
+async def test_nobody_is_asked_about_two_outputs_that_are_the_same() -> None:
+    first, second = await human().compare("a", "a")
+
+    assert (first.score, second.score) == (0.5, 0.5)
+    assert first.meta["answers"] == 0

@@ -123,3 +123,19 @@ def test_mean_ranks_share_out_the_same_places_and_keep_the_order(ranks: list[int
         for b, place_b in zip(ranks, places, strict=True):
             assert (a < b) == (place_a < place_b)
     assert all(0.0 <= rank_score(place, len(ranks)) <= 1.0 for place in places)
+
+
+async def test_outputs_that_are_the_same_are_asked_about_once_and_share_their_rank() -> None:
+    desk = ScriptedDesk([RankingAnswer([2, 1], ["long", ""])])
+    values = await HumanRankingLoss("order?", desk=desk).rank(["a", "b", "a"])
+
+    assert desk.questions[0].outputs == ("a", "b")
+    assert [value.meta["rank"] for value in values] == [2.5, 1.0, 2.5]
+    assert [value.score for value in values] == [0.25, 1.0, 0.25]
+    assert [value.payload for value in values] == [[["long"]], [["Ranked #1/3."]], [["long"]]]
+
+
+async def test_nobody_is_asked_about_outputs_that_are_all_the_same() -> None:
+    values = await HumanRankingLoss("order?", desk=ScriptedDesk()).rank(["a", "a", "a"])
+
+    assert [value.score for value in values] == [0.5, 0.5, 0.5]

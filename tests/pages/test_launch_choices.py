@@ -107,7 +107,7 @@ def test_a_trainer_brings_its_own_fields(operator: Client) -> None:
 
     for trainer in TRAINERS:
         always_so = {"ensure_improvement"} if trainer == "BasicSearchAlgorithm" else set()
-        assert arguments(trainer) == set(TRAINERS[trainer].Plan.model_fields) - always_so - {"approve"}
+        assert arguments(trainer) == set(TRAINERS[trainer].Plan.model_fields) - always_so
 
 
 @pytest.mark.parametrize(

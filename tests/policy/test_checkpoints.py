@@ -151,7 +151,7 @@ def test_a_process_that_dies_while_it_replaces_a_folder_leaves_one_of_the_two(
         f"write_folder(Path({str(tmp_path / 'it')!r}), lambda f: (f / 'file').write_text('new'))"
     )
 
-    died = subprocess.run([sys.executable, "-c", program], env={"HANDGRAD_FAULT": point}, check=False)
+    died = subprocess.run([sys.executable, "-c", program], env={"HANDGRAD_POLICY_FAULT": point}, check=False)
     sweep(tmp_path / "it")
 
     assert died.returncode == -9

@@ -52,6 +52,17 @@ async def test_equal_requests_get_byte_equal_replies_whatever_came_between(base_
     assert first.content == again.content
 
 
+async def test_samples_of_one_request_differ_and_each_is_the_same_again(client) -> None:
+    async def sampled(number: int) -> str:
+        reply = await ask(client, extra_headers={"X-Sample": str(number)})
+        return reply.choices[0].message.content
+
+    texts = [await sampled(number) for number in (0, 1, 2, 0, 1, 2)]
+    assert texts[:3] == texts[3:]
+    assert len(set(texts)) == 3
+    assert texts[0] == (await ask(client)).choices[0].message.content
+
+
 async def test_a_stream_carries_the_same_text_and_the_usage(client) -> None:
     whole = await ask(client)
     pieces, usage, finished = [], None, None

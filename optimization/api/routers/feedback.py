@@ -4,6 +4,7 @@
 2. `answer` carries the fence and a client key of the caller's own making: sent twice, it is one answer. The next
    question comes back with it.
 3. What goes out is the question alone: not which model, version or candidate wrote a text, nor how others judged it.
+   Outputs that are compared come in an order drawn for the caller, and the answer is about the order that came.
 """
 
 from __future__ import annotations
@@ -27,12 +28,18 @@ from optimization.feedback.services import (
     claim_renew,
     draft_load,
     draft_save,
+    question_shown,
     request_skip,
 )
-from optimization.losses.questions import QUESTION, Question
+from optimization.losses.questions import Question
 from optimization.models import Audience, Claim, FeedbackRequest, RequestState
+from optimization.models.prepared import Prepared
 
 router = Subject("feedback")
+_REQUEST: Prepared[FeedbackRequest] = Prepared(
+    lambda workspace, request: FeedbackRequest.objects.filter(workspace=workspace, pk=request),
+    *("workspace", "request"),
+)
 
 
 class QuestionOut(Schema):
@@ -174,7 +181,7 @@ def feedback_draft(request: ApiRequest, request_id: Id, payload: DraftIn) -> Non
 
 
 def _found(request: ApiRequest, request_id: int) -> FeedbackRequest:
-    found = request.auth.workspace.feedback_requests.filter(pk=request_id).first()
+    found = _REQUEST.first(workspace=request.auth.workspace.pk, request=request_id)
     if found is None:
         raise missing("feedback request", request_id)
     return found
@@ -192,7 +199,7 @@ def _claim(claim: Claim) -> ClaimOut:
             id=asked.pk,
             kind=asked.kind,
             iteration=asked.iteration,
-            question=QUESTION.validate_python(asked.question),
+            question=question_shown(request=asked, user=claim.user),
         ),
         fence=claim.fence,
         expires_at=claim.expires_at,

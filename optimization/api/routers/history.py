@@ -61,6 +61,9 @@ class OutputsOut(Schema):
 
 
 class ChangeOut(Schema):
+    """`version` is the id of the version that came of it."""
+
+    version: int
     name: str
     before: str
     after: str
@@ -85,6 +88,7 @@ class ChangesOut(Schema):
 class ParameterOut(Schema):
     """A version of a parameter, immutable; `current` marks the one that the run stands at."""
 
+    id: int
     name: str
     number: int
     value: str
@@ -192,7 +196,13 @@ def run_iteration_changes(request: ApiRequest, run_id: Id, number: Number) -> Ch
     return ChangesOut(
         number=number,
         changes=[
-            ChangeOut(name=change.name, before=change.before, after=change.after, accepted=change.accepted)
+            ChangeOut(
+                version=change.version,
+                name=change.name,
+                before=change.before,
+                after=change.after,
+                accepted=change.accepted,
+            )
             for change in done.changes
         ],
         remarks=[CountedRemarkOut(text=remark.text, count=remark.count) for remark in done.remarks],
@@ -212,6 +222,7 @@ def run_parameter_list(request: ApiRequest, run_id: Id, query: Query[ParameterQu
     current = {version.pk for version in current_parameters(run)}
     items = [
         ParameterOut(
+            id=row.pk,
             name=row.name,
             number=row.number,
             value=row.value,

@@ -1,6 +1,7 @@
 """GPU jobs: one child process a job, which alone imports torch.
 
-1. The parent writes what is to be done into the job's folder, `job.json`, and starts the child on it.
+1. The parent writes what is to be done into the job's folder, `job.json`, and has a child forked for it from a nursery,
+   a process that has imported torch already (or starts several by torchrun).
 2. The child appends to `progress.jsonl` as it goes: between two micro-batches, and between a few sampled tokens.
 3. A file named `cancel` asks it to stop there. A parent that dies takes its child along.
 4. The child ends with `result.json`, written in one step: what came of it, or in words what went wrong.

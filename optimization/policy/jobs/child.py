@@ -1,4 +1,4 @@
-"""The child's side of a job: `python -m optimization.policy.jobs.child FOLDER`, alone or under torchrun."""
+"""The child's side of a job: forked from a nursery, or under torchrun as `-m optimization.policy.jobs.child FOLDER`."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Reporter:
 
 
 def main(folder: str) -> int:
+    """Do the job in the folder; the exit code."""
     files = JobFolder(Path(folder))
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     first = os.environ.get("RANK", "0") == "0"
     result = _carry_out(files, first)
     if first:
@@ -76,4 +76,5 @@ def _end_with_the_parent() -> None:
 
 
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     sys.exit(main(sys.argv[1]))

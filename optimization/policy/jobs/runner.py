@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from pathlib import Path
 
-import optimization
 from optimization.policy.errors import PolicyError
+from optimization.policy.jobs.children import Child, start_child
 from optimization.policy.jobs.spec import Job, JobFile, JobFolder, Progress, Resources, Result
 
-ROOT = Path(optimization.__file__).parent.parent
-CHILD = "optimization.policy.jobs.child"
-POLL = 0.1
+POLL = 0.05
+# The kind of a failure without a result: a second try may well succeed.
+DIED = "ChildDied"
 # After a cancel the child has this long to come to the end of its micro-batch, seconds.
 GRACE = 30.0
 
@@ -41,7 +38,7 @@ async def run_job(
 ) -> Result:
     """Do the job in a child process; its result. If this very job is done already, in this folder, that is its result.
 
-    `on_progress` gets every report, `cancelled` is asked ten times a second. A cancelled job's result says so; a
+    `on_progress` gets every report, `cancelled` is asked some times a second. A cancelled job's result says so; a
     failed one raises JobFailed. If this coroutine is cancelled, the child is stopped at once.
     """
     files = JobFolder(folder)
@@ -65,42 +62,28 @@ async def _run_child(
     cancelled: Callable[[], bool],
     environment: dict[str, str],
 ) -> Result:
-    with files.log.open("wb") as log:
-        child = await asyncio.create_subprocess_exec(
-            *_command(files.path, resources.processes),
-            # The child ends when this pipe does: with this process, however it ends.
-            stdin=PIPE,
-            stdout=log,
-            stderr=log,
-            cwd=ROOT,
-            env=_environment(resources) | environment,
-            start_new_session=True,
-        )
+    child = await start_child(files, resources, environment)
     try:
         await _watch(child, files, on_progress, cancelled)
     finally:
-        _stop(child)
-        # What torchrun started leads sessions of its own, and ends with this pipe.
-        assert child.stdin is not None
-        child.stdin.close()
+        child.kill()
         with contextlib.suppress(asyncio.CancelledError):
-            await child.wait()
+            await asyncio.shield(child.ended)
     return files.finished() or Result(
-        state="failed", error=_last_words(child.returncode or 0, files.log), kind="ChildDied"
+        state="failed", error=_last_words(child.ended.result(), files.log), kind=DIED
     )
 
 
 async def _watch(
-    child: Process,
+    child: Child,
     files: JobFolder,
     on_progress: Callable[[Progress], None],
     cancelled: Callable[[], bool],
 ) -> None:
     """Wait for the child's end, or for the end of its patience after a cancel."""
     reader, left = _ProgressReader(files.progress), GRACE
-    ended = asyncio.create_task(child.wait())
-    while not ended.done():
-        await asyncio.wait([ended], timeout=POLL)
+    while not child.ended.done():
+        await asyncio.wait([child.ended], timeout=POLL)
         for progress in reader.news():
             on_progress(progress)
         if cancelled():
@@ -127,34 +110,6 @@ class _ProgressReader:
         whole, newline, _ = new.rpartition(b"\n")
         self._read += len(whole) + len(newline)
         return [Progress.model_validate_json(line) for line in whole.splitlines()]
-
-
-def _command(folder: Path, processes: int) -> list[str]:
-    if processes == 1:
-        return [sys.executable, "-m", CHILD, str(folder)]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return [sys.executable, *torchrun, "-m", CHILD, str(folder)]
-
-
-def _environment(resources: Resources) -> dict[str, str]:
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment["TOKENIZERS_PARALLELISM"] = "false"
-    # Threads that wait for each other must not burn the processors that others need.
-    environment["OMP_WAIT_POLICY"] = "PASSIVE"
-    if resources.threads is not None:
-        environment["OMP_NUM_THREADS"] = str(resources.threads)
-    if resources.device == "cpu":
-        environment["CUDA_VISIBLE_DEVICES"] = ""
-    elif resources.device.startswith("cuda:"):
-        environment["CUDA_VISIBLE_DEVICES"] = resources.device.removeprefix("cuda:")
-    return environment
-
-
-def _stop(child: Process) -> None:
-    """End the child and what it started; it leads a session of its own."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _last_words(code: int, log: Path) -> str:

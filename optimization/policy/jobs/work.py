@@ -52,9 +52,15 @@ def work(job: Job, resources: Resources, files: JobFolder, between: Between) -> 
     ranks = join()
     try:
         # The parent has made the chosen GPU the only one that is seen.
-        return do(job, Bench(files, "cpu" if resources.device == "cpu" else "auto", ranks, between))
+        device = resources.device.partition(":")[0]
+        return do(job, Bench(files, device, ranks, between))
     finally:
         leave(ranks)
+
+
+def import_all() -> None:
+    """Import what the first optimizer would import, seconds of it, without computing anything."""
+    torch.optim.AdamW([torch.nn.Parameter(torch.empty(1))])
 
 
 @singledispatch

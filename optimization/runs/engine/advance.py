@@ -25,17 +25,18 @@ from optimization.runs.engine.expansion import gather, payloads, read_result, wr
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.pins import drift
 from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
+from optimization.runs.engine.reviews import rejection_words, review_open
 from optimization.runs.engine.scores import score_record
 from optimization.runs.engine.steps import step_commit
 from optimization.runs.events import event_emit
 from optimization.runs.states import run_move
-from optimization.trainers.effects import Commit, Effect, Merge, Proposal, TrainerState
+from optimization.trainers.effects import Approve, Commit, Effect, Merge, Proposal, TrainerState
 from optimization.trainers.guide import comparing
 
 log = structlog.get_logger()
 
 OPEN = (WorkState.DUE, WorkState.LEASED, WorkState.WAITING)
-QUEUES = {"forward": "llm", "evaluate": "llm", "backward": "llm", "propose": "llm"}
+QUEUES = {"forward": "llm", "evaluate": "llm", "backward": "llm", "propose": "llm", "approve": "people"}
 
 
 def advance(run_id: int) -> None:
@@ -127,6 +128,8 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
         )
         for index, payload in enumerate(parts)
     )
+    if isinstance(effect, Approve):
+        review_open(row, effect.proposal)
     event_emit(run.pk, "effect", {"iteration": run.iteration, "kind": effect.kind})
     return row
 
@@ -162,7 +165,7 @@ def _iteration_end(run: Run, state: TrainerState) -> bool:
     """Store the state, and begin the next iteration or finish the run."""
     iteration = Iteration.objects.filter(run=run, number=run.iteration)
     if run.trainer_state.get("candidate") == state.candidate:
-        iteration.update(note="kept, no gain")
+        iteration.update(note=rejection_words(run) or "kept, no gain")
     iteration.update(finished_at=Now())
     run.iteration += 1
     run.trainer_state = state.model_dump(mode="json")

@@ -18,8 +18,9 @@ def candidate_create(
     values: Mapping[str, str],
     told: Mapping[str, Sequence[str]] | None = None,
     optimizer_state: Mapping[str, Any] | None = None,
+    origin: Origin = Origin.OPTIMIZER,
 ) -> Candidate:
-    """`present` with new values for some parameters, each a new version that remembers what the optimizer was `told`."""
+    """`present` with new values for some parameters, each a new version that remembers what its writer was `told`."""
     candidate = Candidate.objects.create(
         run_id=effect.run_id,
         key=f"{effect.iteration}.{effect.ordinal}.{label}",
@@ -28,7 +29,7 @@ def candidate_create(
     )
     versions = {version.name: version for version in present.versions.all()}
     for name, value in values.items():
-        versions[name] = _version(effect, versions[name], value, (told or {}).get(name, ()))
+        versions[name] = _version(effect, versions[name], value, (told or {}).get(name, ()), origin)
     candidate.versions.set(versions.values())
     return candidate
 
@@ -58,7 +59,9 @@ def changed_parameters(before: Candidate, after: Candidate) -> list[str]:
     )
 
 
-def _version(effect: Effect, parent: ParameterVersion, value: str, told: Sequence[str]) -> ParameterVersion:
+def _version(
+    effect: Effect, parent: ParameterVersion, value: str, told: Sequence[str], origin: Origin
+) -> ParameterVersion:
     siblings = ParameterVersion.objects.filter(run=effect.run_id, name=parent.name)
     return ParameterVersion.objects.create(
         run_id=effect.run_id,
@@ -66,7 +69,7 @@ def _version(effect: Effect, parent: ParameterVersion, value: str, told: Sequenc
         number=max(parent.number, siblings.aggregate(last=Max("number"))["last"] or 0) + 1,
         value=value,
         description=parent.description,
-        origin=Origin.OPTIMIZER,
+        origin=origin,
         parent=parent,
         iteration=effect.iteration,
         feedback=list(told),

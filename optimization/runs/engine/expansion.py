@@ -77,6 +77,8 @@ def payloads(effect: Effect, *, people: int | None, together: bool = False) -> l
             return [{"aggregate": effect.aggregate, "outcomes": [o.model_dump(mode="json") for o in judged]}]
         case Propose():
             return [{"candidate": effect.candidate, "n": effect.n}]
+        case Approve():
+            return [{"proposal": effect.proposal.candidate}]
         case _:
             return []
 
@@ -90,6 +92,8 @@ def gather(effect: Effect, items: Sequence[WorkItem]) -> Any:
             return evaluation(effect.candidate, _outcomes(items))
         case Propose():
             return tuple(Proposal.model_validate(proposal) for proposal in items[0].result or ())
+        case Approve():
+            return Approval.model_validate(items[0].result)
         case _:
             return None
 

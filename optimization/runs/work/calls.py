@@ -13,7 +13,7 @@ from optimization.llm.scope import current_scope
 from optimization.models import Call
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.replay import JournalMismatch
-from optimization.runs.work.sheet import current_sheet
+from optimization.runs.work.sheet import current_sheet, other_key
 from optimization.runs.work.writer import Writer
 
 
@@ -28,7 +28,11 @@ class JournaledResources:
         key = current_scope().key()
         sheet = current_sheet()
         digest = request.digest()
-        if stored := sheet.calls.get(key):
+        stored = sheet.calls.get(key)
+        if stored and stored.digest != digest and sheet.begun_anew:
+            key = other_key(key, digest)
+            stored = sheet.calls.get(key)
+        if stored:
             if stored.digest != digest:
                 raise JournalMismatch(
                     f"The call {key} is stored with another request than the one that the program makes now: its code "

@@ -7,17 +7,23 @@ from collections.abc import Iterator
 from django.db.models import QuerySet
 
 from optimization.losses.questions import ANSWER, Answer, weighed
-from optimization.models import FeedbackRequest, Membership
+from optimization.models import FeedbackRequest, Membership, RequestState
 from optimization.runs.config import RunConfig
 
 
-def answers_read(requests: QuerySet[FeedbackRequest]) -> Iterator[tuple[FeedbackRequest, list[Answer]]]:
-    """Each request with its answers, the oldest first; a twin reads those of the question that was asked."""
+def answers_read(
+    requests: QuerySet[FeedbackRequest],
+) -> Iterator[tuple[FeedbackRequest, list[Answer] | None]]:
+    """Each request with its answers, the oldest first, None while it is open; a twin reads those of the question that
+    was asked."""
     found = requests.select_related("run", "adjudication", "twin_of__adjudication").prefetch_related(
         "answers", "twin_of__answers"
     )
     weights: dict[int, dict[int, float]] = {}
     for request in found:
+        if request.state != RequestState.ANSWERED:
+            yield request, None
+            continue
         asked = request.twin_of or request
         if hasattr(asked, "adjudication"):
             yield request, [ANSWER.validate_python(asked.adjudication.body)]

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.db.models.functions import Now
 
-from optimization.feedback.services import items_wake, request_open
+from optimization.feedback.services import item_wake, request_open
 from optimization.losses.questions import Question
 from optimization.models import FeedbackRequest, RequestState, Run, RunState, Tape, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
@@ -62,7 +62,7 @@ class Park:
             for key, question in self.asked.items()
         ]
         if opened and all(request.state == RequestState.ANSWERED for request in opened):
-            items_wake([(self.item.pk, self.item.run_id)])
+            item_wake(self.item.pk, self.item.run_id)
         return True
 
 

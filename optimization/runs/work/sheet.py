@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TypedDict
 
 from optimization.llm.scope import Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
-from optimization.losses.questions import Answer, Question
-from optimization.models import Call, Example, FeedbackRequest, RequestState, WorkItem
+from optimization.losses.questions import QUESTION, Answer, Question
+from optimization.models import Call, Example, FeedbackRequest, WorkItem
 from optimization.runs.work.reading import answers_read
 
 
@@ -28,6 +29,14 @@ class Position(TypedDict):
     sample: int
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A question that the item has asked before, with its answers; None while it is open."""
+
+    question: Question
+    answers: list[Answer] | None
+
+
 @dataclass
 class Sheet:
     """`asked` gathers the questions that the item now waits for."""
@@ -35,8 +44,14 @@ class Sheet:
     item: WorkItem
     example: Example | None = None
     calls: Mapping[str, Call] = field(default_factory=dict)
-    answers: Mapping[str, list[Answer]] = field(default_factory=dict)
+    questions: Mapping[str, Stored] = field(default_factory=dict)
     asked: dict[str, Question] = field(default_factory=dict)
+
+    @property
+    def begun_anew(self) -> bool:
+        """Whether it may ask models and people something else than what is stored under the same key: an answer that
+        it reads was edited. Both are kept then, the new one under the key with its digest."""
+        return self.item.reopened > 0
 
     def scope(self) -> Position:
         """Where in the run the item stands."""
@@ -59,13 +74,13 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
     calls: dict[int, dict[str, Call]] = defaultdict(dict)
     for call in Call.objects.filter(item__in=again):
         calls[call.item_id or 0][call.key] = call
-    answers: dict[int, dict[str, list[Answer]]] = defaultdict(dict)
-    answered = FeedbackRequest.objects.filter(item__in=again, state=RequestState.ANSWERED)
-    for request, given in answers_read(answered):
-        answers[request.item_id or 0][request.key] = given
+    questions: dict[int, dict[str, Stored]] = defaultdict(dict)
+    for request, answers in answers_read(FeedbackRequest.objects.filter(item__in=again)):
+        stored = Stored(QUESTION.validate_python(request.question), answers)
+        questions[request.item_id or 0][request.key] = stored
     examples = _examples(items)
     return [
-        Sheet(item, examples.get(_place(item)), calls.get(item.pk, {}), answers.get(item.pk, {}))
+        Sheet(item, examples.get(_place(item)), calls.get(item.pk, {}), questions.get(item.pk, {}))
         for item in items
     ]
 
@@ -112,7 +127,20 @@ class QueueDesk:
     async def ask(self, question: Question) -> list[Answer]:
         key = current_scope().key()
         sheet = current_sheet()
-        if key in sheet.answers:
-            return sheet.answers[key]
+        stored = sheet.questions.get(key)
+        if stored and sheet.begun_anew and _plain(stored.question) != _plain(question):
+            key = other_key(key, sha256(_plain(question).encode()).hexdigest())
+            stored = sheet.questions.get(key)
+        if stored and stored.answers is not None:
+            return stored.answers
         sheet.asked[key] = question
         raise Suspended(key)
+
+
+def _plain(question: Question) -> str:
+    return question.model_dump_json()
+
+
+def other_key(key: str, digest: str) -> str:
+    """The key of what is asked otherwise than what is stored under `key`."""
+    return f"{key}~{digest[:12]}"

@@ -10,7 +10,7 @@ const press = (id) => document.getElementById(id)?.click();
 const SINGLE = {
   s: () => press("skip"),
   l: () => press("later"),
-  i: () => document.getElementById("improvements")?.focus(),
+  i: () => (openNote() ?? verdict()?.querySelector("[data-write]"))?.focus(),
   "?": () => sheet().showModal(),
 };
 
@@ -37,8 +37,9 @@ function act(event, singleKeys) {
   if (typing) return false;
   if (event.key === "Enter" && !inDialog) return !event.target.closest("a, button, summary") && send();
   if (!singleKeys) return false;
-  if (/^[1-9]$/.test(event.key)) return choose(event.key, inDialog ?? verdict());
-  const deed = !inDialog && SINGLE[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (key !== " " && !scrolls(event) && choose(key, inDialog ?? verdict())) return true;
+  const deed = !inDialog && SINGLE[key];
   if (deed) deed();
   return Boolean(deed);
 }
@@ -53,10 +54,20 @@ function leave(field) {
   return true;
 }
 
-function choose(digit, root) {
-  const choice = root?.querySelector(`[data-key="${digit}"]`);
+// An arrow within something that scrolls sideways scrolls it.
+const scrolls = (event) => event.key.startsWith("Arrow") && event.target.closest(".wide");
+
+// Of a ranking: the note of the text that was placed last.
+const openNote = () => {
+  const output = verdict()?.querySelector(".board__row--active")?.dataset.output;
+  return output && document.getElementById(`note_${output}`);
+};
+
+// What has this key among those that press it.
+function choose(key, root) {
+  const choice = root?.querySelector(`[data-key~="${CSS.escape(key)}"]`);
   if (!choice) return false;
-  choice.focus();
+  if (choice.matches("input")) choice.focus();
   choice.click();
   return true;
 }

@@ -4,12 +4,16 @@ import { watchDrafts } from "./drafts.js";
 import { watchHold } from "./hold.js";
 import { watchKeys } from "./keys.js";
 import { watchQueue } from "./queue.js";
+import { watchRanking } from "./ranking.js";
 import { watchSending } from "./sending.js";
+import { watchSides } from "./sides.js";
 import { watchTime } from "./time.js";
 
 watchSending();
 watchHold();
 watchDrafts();
 watchTime();
+watchSides();
+watchRanking();
 watchKeys();
 watchQueue();

@@ -1,0 +1,307 @@
+"""Replay of a whole run from its stored calls and answers: nothing is called, nobody is asked, nothing is written.
+
+1. Each iteration's algorithm is run again from its stored state: it must ask for what the journal holds, effect by effect,
+   and end in the state that the next iteration began with, save where a person declared a revision.
+2. Each finished work item is done once more, by the very code that did it, with every stored call and answer before it.
+   What it makes must be what is stored: outputs, scores and feedback, the texts carried back, and every proposed value
+   byte by byte. So the next item starts from the same data, and the whole follows step by step.
+3. What a person wrote, and an item that was given up, is an input: it is taken as stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from optimization.llm.messages import Completion, CompletionRequest
+from optimization.llm.scope import Suspended, current_scope
+from optimization.models import Answer, Call, Candidate, Iteration, Run, RunEvent, WorkItem, WorkState
+from optimization.models import Effect as EffectRow
+from optimization.runs.assembly import trainer_for
+from optimization.runs.engine.expansion import gather, read_result, write_result
+from optimization.runs.engine.pins import drift
+from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
+from optimization.runs.events import event_emit
+from optimization.runs.fork import optimizer_state_at
+from optimization.runs.words import counted
+from optimization.runs.work.bench import Bench
+from optimization.runs.work.carry_out import WORK
+from optimization.runs.work.proposals import FinishProposals
+from optimization.runs.work.settling import Finish
+from optimization.runs.work.sheet import Sheet, at_work, sheets_read
+from optimization.runs.work.writer import Operation, Writer
+from optimization.trainers import Trainer
+from optimization.trainers.effects import Commit, Effect, TrainerState
+
+AT_ONCE = 128
+MOST_SAID = 5
+
+
+class NotStored(Exception):
+    """The replay needs something that the run has not stored."""
+
+
+@dataclass
+class Replayed:
+    """What a replay found. `differences` are sentences; none means that everything came out as it is stored."""
+
+    run: Run
+    iterations: int = 0
+    items: int = 0
+    calls: int = 0
+    answers: int = 0
+    values: int = 0
+    bytes: int = 0
+    notes: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        return not self.differences
+
+    @property
+    def words(self) -> str:
+        """The verdict, whole."""
+        read = (
+            f"Replayed {counted(self.iterations, 'iteration')} from {counted(self.calls, 'stored call')} and "
+            f"{counted(self.answers, 'answer')}: nothing was called, and nobody was asked."
+        )
+        if self.equal:
+            verdict = (
+                f"All {counted(self.values, 'proposed value')} came out byte-equal to what is stored "
+                f"({self.bytes:,} bytes)."
+                if self.values
+                else "Everything came out as it is stored; no prompt was rewritten."
+            )
+        else:
+            more = len(self.differences) - MOST_SAID
+            verdict = " ".join(["It came out otherwise.", *self.differences[:MOST_SAID]])
+            verdict += f" And {counted(more, 'further difference')}." if more > 0 else ""
+        return " ".join([read, verdict, *self.notes])
+
+
+def run_replay(run: Run) -> Replayed:
+    """Replay the run and note the verdict among its events, where its page and REST find it."""
+    found = asyncio.run(replayed(run.pk))
+    event_emit(run.pk, "replayed", {"equal": found.equal, "words": found.words})
+    return found
+
+
+def last_replay(run: Run) -> RunEvent | None:
+    """The verdict of the run's last replay: `equal` and `words` in its payload."""
+    return run.events.filter(kind="replayed").order_by("-seq").first()
+
+
+async def replayed(run_id: int) -> Replayed:
+    """Replay the run; it is left as it is."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="replay") as reader:
+        bench = await _PastBench.opened(run_id, reader)
+        try:
+            return await _Replay(bench).all()
+        finally:
+            await bench.close()
+
+
+class _NoModels:
+    """Resources that have nothing but what is stored."""
+
+    async def complete(self, alias: str, request: CompletionRequest) -> Completion:
+        raise NotStored(f"the call {current_scope().key()} is not stored")
+
+
+class _PastBench(Bench):
+    """A bench at which an item is done again: its calls are those that are stored, and no operation is applied."""
+
+    @classmethod
+    async def opened(cls, run_id: int, reader: ThreadPoolExecutor) -> _PastBench:
+        def read() -> Run:
+            return Run.objects.select_related("program_version__program", "dataset_version").get(pk=run_id)
+
+        run = await asyncio.get_running_loop().run_in_executor(reader, read)
+        return cls(run, _NoModels(), Writer(), reader)
+
+    def stand_at(self, iteration: Iteration) -> None:
+        """As the run stood when the iteration began, in memory."""
+        self.run.optimizer_state = optimizer_state_at(self.run, iteration.number)
+        self.current_candidate = iteration.state["candidate"]
+
+
+class _Replay:
+    """One replay under way."""
+
+    def __init__(self, bench: _PastBench) -> None:
+        self.bench = bench
+        self.run = bench.run
+        self.found = Replayed(bench.run)
+
+    async def all(self) -> Replayed:
+        read, found = self.bench.read, self.found
+        trainer, iterations, changed = await read(self._beginning)
+        if changed:
+            found.notes.append(changed.partition(" Nothing was applied")[0])
+        for iteration in iterations:
+            await read(partial(self.bench.stand_at, iteration))
+            rows = await read(partial(self._rows, iteration))
+            for row in rows:
+                await self._effect(row)
+            await read(partial(self._algorithm, trainer, iteration, rows))
+            found.iterations += 1
+        found.calls, found.answers = await read(self._counts)
+        return found
+
+    def _beginning(self) -> tuple[Trainer, list[Iteration], str]:
+        return trainer_for(self.run), list(self.run.iterations.order_by("number")), drift(self.run)
+
+    def _rows(self, iteration: Iteration) -> list[EffectRow]:
+        return list(self.run.effects.filter(iteration=iteration.number).order_by("ordinal"))
+
+    def _counts(self) -> tuple[int, int]:
+        calls = Call.objects.filter(run=self.run, item__isnull=False).count()
+        return calls, Answer.objects.filter(request__run=self.run).count()
+
+    # -- the items -------------------------------------------------------------------------------------------
+
+    async def _effect(self, row: EffectRow) -> None:
+        """Do the effect's finished items once more, some at a time."""
+        if row.kind not in WORK:
+            return
+        ids = await self.bench.read(
+            lambda: list(row.work.filter(state=WorkState.DONE).order_by("index").values_list("pk", flat=True))
+        )
+        for start in range(0, len(ids), AT_ONCE):
+            sheets = await self.bench.read(partial(_sheets, ids[start : start + AT_ONCE]))
+            await asyncio.gather(*(self._item(sheet) for sheet in sheets))
+
+    async def _item(self, sheet: Sheet) -> None:
+        self.found.items += 1
+        try:
+            with at_work(sheet):
+                done = await WORK[sheet.item.kind](sheet, self.bench)
+        except Suspended as waits:
+            self._differs(sheet, f"the answers to the question {waits.key} are not stored")
+        except NotStored as missing:
+            self._differs(sheet, str(missing))
+        except JournalMismatch as mismatch:
+            self._differs(sheet, str(mismatch).partition(":")[0])
+        except Exception as error:
+            self._differs(sheet, f"it raised {type(error).__name__}: {error}")
+        else:
+            for what in await self.bench.read(lambda: list(self._compared(sheet.item, done))):
+                self._differs(sheet, what)
+
+    def _compared(self, item: WorkItem, done: Operation) -> Iterator[str]:
+        if isinstance(done, FinishProposals):
+            yield from self._proposals(item, done)
+        elif isinstance(done, Finish) and _bare(done.result) != _bare(item.result):
+            yield "its result is not the one that is stored"
+
+    def _proposals(self, item: WorkItem, done: FinishProposals) -> Iterator[str]:
+        """Each proposed value against the version that was written then, byte by byte."""
+        stored = {one["candidate"]: one for one in item.result or ()}
+        if len(stored) != len(done.written):
+            yield f"it made {counted(len(done.written), 'proposal')} and {len(stored)} are stored"
+            return
+        for written, (key, proposal) in zip(done.written, stored.items(), strict=True):
+            candidate = Candidate.objects.get(run=self.run, key=key)
+            values = dict(candidate.versions.values_list("name", "value"))
+            if sorted(written.values) != sorted(proposal["changed"]):
+                yield f"its proposal {key} changes other parameters"
+            for name, value in written.values.items():
+                self.found.values += 1
+                self.found.bytes += len(value.encode())
+                if value.encode() != values.get(name, "").encode():
+                    yield f"the value of {name} in its proposal {key} has other bytes"
+            if _plain(written.optimizer_state) != candidate.optimizer_state:
+                yield f"its proposal {key} leaves the optimizer in another state"
+
+    def _differs(self, sheet: Sheet, what: str) -> None:
+        place = sheet.item.payload
+        of = f" of example {place['example'] + 1} ({place['split']})" if "split" in place else ""
+        number = sheet.item.effect.iteration + 1
+        self.found.differences.append(f"Iteration {number}, {sheet.item.kind}{of}: {what}.")
+
+    # -- the algorithm ---------------------------------------------------------------------------------------
+
+    def _algorithm(self, trainer: Trainer, iteration: Iteration, rows: Sequence[EffectRow]) -> None:
+        """Whether the algorithm asks for what the journal holds, and ends where the next iteration began."""
+        say, name = self.found.differences.append, iteration.number + 1
+        by_ordinal = {row.ordinal: row for row in rows}
+        state = TrainerState.model_validate(iteration.state)
+        try:
+            end = replay(trainer, state, by_ordinal, self._reading(rows))
+        except JournalMismatch as mismatch:
+            say(f"Iteration {name}: {mismatch}")
+            return
+        if isinstance(end, Pending):
+            if iteration.finished_at is not None:
+                say(f"Iteration {name} is over, and its journal lacks effect {end.ordinal}.")
+            else:
+                self.found.notes.append(
+                    f"Iteration {name} is not over: it was replayed as far as it has come."
+                )
+        elif (problem := self._ended(iteration, end)) is not None:
+            say(f"Iteration {name} {problem}.")
+
+    def _reading(self, rows: Sequence[EffectRow]) -> Callable[[Effect, Any], Any]:
+        """Reads the results one after the other, as the algorithm does, and holds each against its work items."""
+        following = iter(rows)
+
+        def read(effect: Effect, stored: Any) -> Any:
+            row = next(following)
+            if problem := self._unlike(effect, row):
+                self.found.differences.append(f"Iteration {row.iteration + 1}, {row.kind}: {problem}.")
+            return read_result(effect, stored)
+
+        return read
+
+    def _unlike(self, effect: Effect, row: EffectRow) -> str:
+        if isinstance(effect, Commit):
+            steps = self.run.steps.filter(iteration=row.iteration, candidate__key=effect.candidate)
+            return "" if steps.exists() else f"there is no step that accepts {effect.candidate}"
+        if row.kind not in WORK:
+            return ""
+        made = write_result(effect, gather(effect, list(row.work.order_by("index"))))
+        return "" if _plain(made) == row.result else "its result is not what its work items hold"
+
+    def _ended(self, iteration: Iteration, end: Ended) -> str | None:
+        after = self.run.iterations.filter(number=iteration.number + 1).first()
+        if after is None and self.run.iteration != iteration.number + 1:
+            return "ends, and the run does not know of it"
+        stored = after.state if after else self.run.trainer_state
+        found = end.state.model_dump(mode="json")
+        if found == TrainerState.model_validate(stored).model_dump(mode="json"):
+            return None
+        declared = self.run.steps.filter(iteration=iteration.number, revision__gt=0).last()
+        if declared and found | {"candidate": declared.candidate.key} == dict(stored):
+            self.found.notes.append(
+                f"After iteration {iteration.number + 1} a person declared a revision, which was taken as stored."
+            )
+            return None
+        return "ends in another state than the one that is stored"
+
+
+def _sheets(ids: Sequence[int]) -> list[Sheet]:
+    """The items as one more attempt would find them, with all that is stored of them."""
+    items = list(WorkItem.objects.filter(pk__in=ids).select_related("effect").order_by("index"))
+    for item in items:
+        item.fence += 1  # in memory alone
+    return sheets_read(items)
+
+
+def _bare(result: Any) -> Any:
+    """A result without the ids of its tapes, which are drawn anew in each pass."""
+    outcomes = result if isinstance(result, list) else [result]
+    return [
+        {name: value for name, value in _plain(outcome).items() if name != "tape"} if outcome else outcome
+        for outcome in outcomes
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """As the database gives it back."""
+    return json.loads(json.dumps(value))

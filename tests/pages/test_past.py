@@ -1,0 +1,66 @@
+"""What can be done with a run's past, on its page and over REST."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.dispatch import receiver
+from django.test import Client
+
+from optimization.models import Membership, Run, Workspace
+from optimization.runs.events import event_emit
+from optimization.runs.signals import replay_wanted
+from tests.api.conftest import As, as_role
+from tests.factories import make_iteration, make_run
+from tests.pages.reading import text
+
+__all__ = ["as_role"]
+Members = dict[str, Membership]
+
+
+@pytest.fixture
+def run(workspace: Workspace, members: Members, people: list[User]) -> Run:
+    run = make_run(workspace, members["operator"].user)
+    for score in (0.52, 0.66):
+        make_iteration(run, score, people)
+    return run
+
+
+class TestReplay:
+    def test_is_asked_for_on_the_page_and_its_verdict_shown_there(
+        self, operator: Client, run: Run, django_capture_on_commit_callbacks: object
+    ) -> None:
+        asked: list[int] = []
+
+        @receiver(replay_wanted, weak=False, dispatch_uid="test")
+        def _(run_id: int, **_: object) -> None:
+            asked.append(run_id)
+
+        try:
+            assert "Replay this run from what is stored?" in text(operator.get(f"/runs/{run.pk}/replay/"))
+            with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+                shown = operator.post(f"/runs/{run.pk}/replay/", follow=True).content.decode()
+        finally:
+            replay_wanted.disconnect(dispatch_uid="test")
+        assert "Being replayed." in shown
+        assert asked == [run.pk]
+
+        event_emit(run.pk, "replayed", {"equal": True, "words": "All 4 proposed values came out byte-equal."})
+        assert "All 4 proposed values came out byte-equal." in text(operator.get(f"/runs/{run.pk}/"))
+
+    def test_over_rest(self, as_role: As, run: Run) -> None:
+        caller = as_role("operator")
+        assert caller.get(f"/runs/{run.pk}/replay").status_code == 404
+        response = caller.post(f"/runs/{run.pk}/replay")
+        assert (response.status_code, response["Location"]) == (202, f"/api/v1/runs/{run.pk}/replay")
+        event_emit(run.pk, "replayed", {"equal": False, "words": "It came out otherwise."})
+        found = caller.get(response["Location"].removeprefix("/api/v1")).json()
+        assert (found["equal"], found["words"]) == (False, "It came out otherwise.")
+
+    def test_a_run_that_has_done_nothing_has_nothing_to_replay(
+        self, as_role: As, workspace: Workspace, members: Members
+    ) -> None:
+        run = make_run(workspace, members["operator"].user)
+        response = as_role("operator").post(f"/runs/{run.pk}/replay")
+        assert response.status_code == 409
+        assert "has done nothing yet" in response.json()["detail"]
