@@ -225,6 +225,7 @@ CELERY_TASK_ROUTES = {
     "workers.tasks.forward": {"queue": "llm"},
     "workers.tasks.backward": {"queue": "llm"},
     "workers.tasks.step": {"queue": "llm"},
+    "workers.tasks.reward": {"queue": "llm"},
     "workers.tasks.replay": {"queue": "llm"},
     "workers.tasks.train_policy": {"queue": "gpu"},
 }
@@ -259,6 +260,9 @@ CELERY_BEAT_SCHEDULE = {
 LLM_WORKERS = int(os.environ.get("HANDGRAD_LLM_WORKERS", "2"))
 # What training a policy needs: "install" it after the address is up, "elsewhere" (the gpu worker has it), or "off".
 POLICIES = {"0": "off", "1": "install"}.get(value := os.environ.get("HANDGRAD_POLICIES", "install"), value)
+
+# Checkpoints and the jobs' folders; with workers on several machines, a folder that all of them and the web process see.
+POLICY_DIR = Path(os.environ.get("HANDGRAD_POLICY_DIR", DATA_DIR / "policies"))
 
 # Endpoints. Fernet keys that encrypt API keys, the newest first (none: one derived from SECRET_KEY). Hosts that may be
 # called; none named: every public address. Whether models on this machine may be called.

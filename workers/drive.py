@@ -27,8 +27,11 @@ HAND_OVER_SECONDS = 10.0
 Active = dict["asyncio.Task[None]", WorkItem]
 
 
-async def drive(run_id: int, kinds: Sequence[str], process: Process) -> None:
-    """Take the run's due items of these kinds and carry them out, for about ten seconds; then finish what is held."""
+async def drive(run_id: int, kinds: Sequence[str], process: Process, at_once: int = IN_FLIGHT) -> None:
+    """Take the run's due items of these kinds and carry them out, for about ten seconds; then finish what is held.
+
+    No more than `at_once` are in the air.
+    """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader") as reader:
         try:
             bench = await Bench.open(run_id, process.endpoints.manager, process.writer, reader)
@@ -36,13 +39,13 @@ async def drive(run_id: int, kinds: Sequence[str], process: Process) -> None:
             await process.writer.write(Stop(run_id, f"{refused} Then press Retry."))
             return
         try:
-            await _carry_on(bench, kinds)
+            await _carry_on(bench, kinds, at_once)
         finally:
             await bench.close()
             await process.endpoints.tidy()
 
 
-async def _carry_on(bench: Bench, kinds: Sequence[str]) -> None:
+async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int) -> None:
     until = time.monotonic() + HAND_OVER_SECONDS
     active: Active = {}
     heartbeat = asyncio.create_task(_heartbeat(active, bench))
@@ -50,8 +53,8 @@ async def _carry_on(bench: Bench, kinds: Sequence[str]) -> None:
     try:
         while more or active:
             more = more and time.monotonic() < until
-            if more and len(active) <= IN_FLIGHT // 2 and not any(map(is_suspect, active.values())):
-                sheets = await bench.take(kinds, IN_FLIGHT - len(active), alone=not active)
+            if more and len(active) <= at_once // 2 and not any(map(is_suspect, active.values())):
+                sheets = await bench.take(kinds, at_once - len(active), alone=not active)
                 active.update({asyncio.create_task(carry_out(sheet, bench)): sheet.item for sheet in sheets})
                 more = bool(sheets)
             if active:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from celery import Task, shared_task
+from django.conf import settings
 
 from optimization.models import Run
 from optimization.runs.engine.advance import advance as advance_run
 from optimization.runs.replays import run_replay
-from workers.drive import drive
+from workers.drive import IN_FLIGHT, drive
 from workers.nudges import nudge_run, nudge_work
 from workers.process import current_process
 from workers.sweeper import sweep as sweep_once
@@ -39,6 +40,18 @@ def step(run_id: int) -> None:
 
 
 @shared_task
+def reward(run_id: int) -> None:
+    """Have a policy's rollouts scored."""
+    _work(run_id, "reward")
+
+
+@shared_task(soft_time_limit=settings.LONGEST_TASK_SECONDS - 60, time_limit=settings.LONGEST_TASK_SECONDS)
+def train_policy(run_id: int) -> None:
+    """Sample a policy's rollouts and take its steps, one job at a time, each in a child process."""
+    _work(run_id, "rollout", "train", at_once=1)
+
+
+@shared_task
 def replay(run_id: int) -> None:
     """Replay a run from what it has stored; the verdict is one of its events."""
     run_replay(Run.objects.get(pk=run_id))
@@ -55,10 +68,13 @@ TASK_OF_KIND: dict[str, Task[[int], None]] = {
     "evaluate": forward,
     "backward": backward,
     "propose": step,
+    "reward": reward,
+    "rollout": train_policy,
+    "train": train_policy,
 }
 
 
-def _work(run_id: int, *kinds: str) -> None:
+def _work(run_id: int, *kinds: str, at_once: int = IN_FLIGHT) -> None:
     process = current_process()
-    process.runner.run(drive(run_id, kinds, process))
+    process.runner.run(drive(run_id, kinds, process, at_once))
     nudge_run(run_id)

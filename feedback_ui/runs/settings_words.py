@@ -6,6 +6,7 @@ from typing import Any
 
 from optimization.models import Run
 from optimization.runs.config import Choice
+from optimization.runs.words import span_in_words
 
 LOSSES = {
     "HumanRubricLoss": "people's rubric",
@@ -25,7 +26,7 @@ def settings_line(run: Run) -> str:
     """ "support_reply · minibatch of 8 · SFA 0.7 · people's rubric" """
     config = run.config
     parts = [
-        run.program_version.program.name,
+        run.program.program.name,
         _trainer(config.get("trainer", {})),
         _optimizer(config.get("optimizer", {})),
         _loss(config.get("loss", {})),
@@ -38,7 +39,7 @@ def settings_facts(run: Run) -> list[tuple[str, str]]:
     config = run.config
     people = config.get("people", {})
     return [
-        ("Program", str(run.program_version)),
+        ("Program", str(run.program)),
         ("Data", str(run.dataset_version)),
         ("Trainer", _trainer(config.get("trainer", {}))),
         ("Optimizer", _optimizer(config.get("optimizer", {}))),
@@ -46,6 +47,7 @@ def settings_facts(run: Run) -> list[tuple[str, str]]:
         ("Held-out judged by", _held_out(config)),
         ("To people", _to_people(config.get("loss", {}), people)),
         ("Answers a question", str(people.get("wanted", 1))),
+        ("Time to answer", _deadline(people)),
         ("Steps", "a person decides" if _approves(config) else "taken as they come"),
         ("Errors", "stop the run" if config.get("on_error") == "stop" else "cost their example"),
     ]
@@ -81,6 +83,21 @@ def _held_out(config: dict[str, Any]) -> str:
     """The judge that was chosen, else the models that are asked what people are asked."""
     loss = Choice.model_validate(config.get("loss", {"name": ""}))
     return _loss(config.get("judge") or loss.by_models().model_dump())
+
+
+THEN = {
+    "go_on": "go on without",
+    "model": "ask a model",
+    "extend": "extend it",
+    "stop": "stop the run",
+}
+
+
+def _deadline(people: dict[str, Any]) -> str:
+    minutes = people.get("deadline_minutes")
+    return (
+        f"{span_in_words(minutes)}, then {THEN[people['on_deadline']]}" if minutes else "as long as it takes"
+    )
 
 
 def _to_people(loss: dict[str, Any], people: dict[str, Any]) -> str:

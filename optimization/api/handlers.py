@@ -16,6 +16,7 @@ from optimization.accounts.errors import AccountError
 from optimization.api.problems import Fault, Refusal, problem_response
 from optimization.catalog.errors import CatalogError, DatasetRefused, EndpointChanged
 from optimization.feedback.errors import FeedbackError, InvalidAnswer
+from optimization.models import RunKind
 from optimization.runs.services import Conflict, EditRefused, LaunchError
 
 _log = structlog.get_logger("handgrad.api")
@@ -73,6 +74,9 @@ def _invalid(error: ValidationError) -> Refusal:
 def _fault(loc: Iterable[Any], message: str) -> Fault:
     """`loc` is (where, argument, path within it ...)."""
     where, argument, *path = [*loc, ""][:2] + list(loc)[2:]
+    if path[:1] == ["config"] and path[1:2] and path[1] in RunKind.values:
+        # Which kind of run a configuration was read as is no part of it.
+        del path[1]
     if where in {"body", "form", "file"}:
         return Fault(detail=message, pointer=_pointer("", *path))
     return Fault(detail=message, parameter=str(argument))
@@ -113,7 +117,10 @@ def _edit(error: EditRefused) -> Refusal:
 
 
 def _answer(error: InvalidAnswer) -> Refusal:
-    faults = [Fault(detail=words, pointer=_pointer("/body", name)) for name, words in error.errors.items()]
+    faults = [
+        Fault(detail=words, pointer=_pointer("/body", *name.split("/", 1)))
+        for name, words in error.errors.items()
+    ]
     return Refusal(422, str(error), faults)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from functools import partial, wraps
 from typing import Any, TypeVar
 
+from django.http.response import HttpResponseBase
 from ninja import Router, Status
 from ninja.decorators import decorate_view
 from ninja.operation import Operation
@@ -76,12 +77,12 @@ class Subject(Router):
 
 
 def _answer_with(status: int, operation: Operation) -> None:
-    """Gives what the view returns the route's good status, where the view names none itself."""
+    """Gives what the view returns the route's good status, where the view names none itself or answers with a file."""
     view = operation.view_func
 
     @wraps(view)
     def answered(*args: Any, **kwargs: Any) -> Any:
         result = view(*args, **kwargs)
-        return result if isinstance(result, Status) else Status(status, result)
+        return result if isinstance(result, Status | HttpResponseBase) else Status(status, result)
 
     operation.view_func = answered

@@ -5,12 +5,14 @@ from __future__ import annotations
 from optimization.catalog.datasets import dataset_import
 from optimization.catalog.programs import program_register
 from optimization.models import DatasetVersion, ProgramVersion, Workspace
+from optimization.policy.example import TICKETS
 from optimization.programs import registered_programs
 from optimization.rehearsal import DATA
 
 DATASETS = {
     "support-tickets": ("Support tickets", DATA / "tickets.jsonl"),
     "product-notes": ("Product notes", DATA / "product_notes.jsonl"),
+    "ticket-teams": ("Tickets by team", TICKETS),
 }
 
 

@@ -5,6 +5,8 @@
 3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
 4. The last wanted answer settles the question, in the same transaction (feedback.settling).
+5. To a question whose time has run out, an answer counts in place while its effect is open: the item reads it again.
+   After that it is late, and is counted by a later step.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from django.db.models import Q
 from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
+from optimization.feedback.rereading import item_reread, run_lock
 from optimization.feedback.settling import request_settle
 from optimization.feedback.showings import order_shown
 from optimization.losses.questions import QUESTION
@@ -65,26 +68,43 @@ def answer_submit(
 
     `fence` is the claim's, `client_key` made once for each answer by whoever sends it.
     """
-    with transaction.atomic():
-        locked = request_lock(request)
-        if given := _already_given(request, user, client_key):
-            return given
-        checked = answer_parse(QUESTION.validate_python(locked.question), body)
-        if order := order_shown(request=locked, user=user):
-            checked = answer_as_asked(checked, order)
-        if not _has_place(locked, user, fence):
-            raise HoldLost(why_lost(locked, user))
-        answer = Answer.objects.create(
-            request=locked,
-            user=user,
-            client_key=client_key,
-            body=checked.model_dump(mode="json"),
-            seconds=seconds_kept(seconds),
-        )
-        _ANSWERED(request=locked.pk, user=user.pk)
-        Draft.objects.filter(request=locked, user=user).delete()
-        request_settle(locked)
-    return answer
+    if given := _already_given(request, user, client_key):
+        return given
+    checked = answer_parse(QUESTION.validate_python(request.question), body)
+    if order := order_shown(request=request, user=user):
+        checked = answer_as_asked(checked, order)
+    sent = Answer(
+        user=user, client_key=client_key, body=checked.model_dump(mode="json"), seconds=seconds_kept(seconds)
+    )
+    try:
+        return _store(request, sent, fence)
+    except _TimeRanOut:
+        return _store(request, sent, fence, in_time=False)
+
+
+class _TimeRanOut(Exception):
+    """The question expired: its run has to be locked first."""
+
+
+@transaction.atomic
+def _store(request: FeedbackRequest, sent: Answer, fence: int, in_time: bool = True) -> Answer:
+    user = sent.user
+    if not in_time:
+        run_lock(request)
+    locked = request_lock(request)
+    if given := _already_given(request, user, sent.client_key):
+        return given
+    expired = locked.state == RequestState.EXPIRED
+    if expired and in_time:
+        raise _TimeRanOut
+    if not _has_place(locked, user, fence):
+        raise HoldLost(why_lost(locked, user))
+    sent.request, sent.late = locked, expired and not item_reread(locked)
+    sent.save(force_insert=True)
+    _ANSWERED(request=locked.pk, user=user.pk)
+    Draft.objects.filter(request=locked, user=user).delete()
+    request_settle(locked)
+    return sent
 
 
 def seconds_kept(seconds: float) -> float:
@@ -106,6 +126,6 @@ def _has_place(locked: FeedbackRequest, user: User, fence: int) -> bool:
     states = {claim.fence: claim.state for claim in _HOLDS(request=locked.pk, user=user.pk)}
     if fence not in states:
         return False
-    if locked.state == RequestState.WITHDRAWN or ClaimState.ACTIVE in states.values():
+    if locked.state in {RequestState.WITHDRAWN, RequestState.EXPIRED} or ClaimState.ACTIVE in states.values():
         return True
     return place_take(locked)

@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from optimization.feedback.lanes import lanes_of, waiting
-from optimization.models import Answer, Claim, FeedbackRequest, Membership, Skip
+from optimization.models import Answer, Audience, Claim, FeedbackRequest, Membership, Skip
 
 
 def questions_for(member: Membership) -> QuerySet[FeedbackRequest]:
@@ -17,7 +17,8 @@ def questions_for(member: Membership) -> QuerySet[FeedbackRequest]:
 def questions_in(lane: Q, workspace: int, user: int) -> QuerySet[FeedbackRequest]:
     """The open questions of a lane with a free place that the person has not been through.
 
-    Nobody answers a question twice, or one that they skipped; nor sees a gold item twice.
+    Nobody answers a question twice, or one that they skipped; nor sees a gold item twice. One that no item asks, and
+    that is no check, is left of an iteration that was begun anew, until it is asked again.
     """
     own = {"request": OuterRef("pk"), "user": user}
     return waiting().filter(
@@ -26,5 +27,6 @@ def questions_in(lane: Q, workspace: int, user: int) -> QuerySet[FeedbackRequest
         ~Exists(Skip.objects.filter(**own)),
         Q(gold=None) | ~Exists(Claim.objects.filter(user=user, request__gold=OuterRef("gold"))),
         Q(ready_at=None) | Q(ready_at__lte=Now()),
+        Q(item__isnull=False) | Q(audience=Audience.CHECK),
         workspace=workspace,
     )

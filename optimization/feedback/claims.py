@@ -32,6 +32,9 @@ from optimization.models import (
 )
 from optimization.models.prepared import Prepared
 
+KEPT = frozenset({RequestState.OPEN, RequestState.EXPIRED})
+"""Questions that their holders may go on with: what they say of one that expired is counted later."""
+
 
 def hold_time() -> timedelta:
     return timedelta(seconds=settings.CLAIM_SECONDS)
@@ -54,7 +57,7 @@ def claim_renew(*, request: FeedbackRequest, user: User, fence: int) -> Claim:
     """Start the hold's time again. A lapsed one revives while the question has a place, else HoldLost says why not."""
     locked = request_lock(request)
     mine = Claim.objects.annotate(now=Now()).filter(request=locked, user=user, fence=fence).first()
-    if mine is None or locked.state != RequestState.OPEN or not _is_alive(mine, locked):
+    if mine is None or locked.state not in KEPT or not _is_alive(mine, locked):
         raise HoldLost(why_lost(locked, user))
     _keep(mine, mine.now)
     return mine

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.functions import Now
 
 from optimization.feedback.lanes import LANE_OF_AUDIENCE, NOBODY
 from optimization.feedback.notices import queue_changed
@@ -22,6 +24,7 @@ from optimization.models import (
     Skip,
     WorkItem,
 )
+from optimization.models.feedback import NEVER
 
 
 def request_open(
@@ -30,9 +33,11 @@ def request_open(
     key: str,
     question: Question,
     audience: str = Audience.PEOPLE,
+    within: timedelta | None = None,
     **terms: Any,
 ) -> FeedbackRequest:
-    """Put a question of a work item to people; asking again under the same key returns the first request.
+    """Put a question of a work item to people, who have `within` to answer; asking again under the same key returns
+    the first request.
 
     `terms` are the row's: lane, wanted, most, per_person, review_below, priority, deadline. A question that the
     iteration has asked already, word for word, becomes that one's twin and is put to nobody. Call it in the transaction that parks the
@@ -58,6 +63,8 @@ def request_open(
             "digest": digest,
             "twin_of": twin,
             "state": RequestState.ANSWERED if _is_answered(twin) else RequestState.OPEN,
+            "due_at": None if within is None else Now() + within,
+            "deadline": NEVER if within is None else Now() + within,
             **terms,
         },
     )
@@ -83,6 +90,13 @@ def requests_withdraw(*, run: Run) -> int:
     if withdrawn:
         queue_changed(run.workspace_id)
     return withdrawn
+
+
+def requests_left_withdraw(*, run: Run) -> None:
+    """At the end of an iteration that was begun anew: what nothing in it asks any more leaves the queue."""
+    left = run.feedback_requests.filter(iteration=run.iteration, item=None, state=RequestState.OPEN)
+    if left.update(state=RequestState.WITHDRAWN):
+        queue_changed(run.workspace_id)
 
 
 @transaction.atomic

@@ -8,30 +8,30 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from optimization.feedback.notices import queue_changed
-from optimization.feedback.signals import item_due
+from optimization.feedback.rereading import announce_later
 from optimization.losses.questions import ANSWER, QUESTION
 from optimization.losses.scoring import answer_scores, scores_agreement, standard_error
 from optimization.models import FeedbackRequest, RequestState, WorkItem, WorkState
 from optimization.models.prepared import Prepared, PreparedUpdate
 
 UNCERTAIN = 0.1
+SETTLED_FROM = [RequestState.OPEN, RequestState.DISPUTED, RequestState.EXPIRED]
 _TWINS: Prepared[FeedbackRequest] = Prepared(
     lambda request: FeedbackRequest.objects.filter(twin_of=request).only("item", "run"), "request"
 )
 _CLOSE = PreparedUpdate(
     lambda request: FeedbackRequest.objects.filter(
-        Q(pk=request) | Q(twin_of=request), state__in=[RequestState.OPEN, RequestState.DISPUTED]
+        Q(pk=request) | Q(twin_of=request), state__in=SETTLED_FROM
     ),
     "request",
     state=RequestState.ANSWERED,
     answered_at=Now(),
+    stand_in="",
+    stood_in=None,
 )
 _WAKE = PreparedUpdate(
     lambda item: WorkItem.objects.filter(pk=item, state=WorkState.WAITING),
@@ -43,13 +43,14 @@ _WAKE = PreparedUpdate(
 
 def request_settle(locked: FeedbackRequest) -> None:
     """Call it under the question's lock, after an answer was written."""
-    if locked.state != RequestState.OPEN:
+    if locked.state not in {RequestState.OPEN, RequestState.EXPIRED}:
         return
-    asks_once = locked.wanted == 1 and locked.most is None and locked.review_below is None
-    bodies = [] if asks_once else list(locked.answers.values_list("body", flat=True))
+    in_time = locked.state == RequestState.OPEN
+    asks_once = in_time and locked.wanted == 1 and locked.most is None and locked.review_below is None
+    bodies = [] if asks_once else list(locked.answers.filter(late=False).values_list("body", flat=True))
     if len(bodies) < locked.wanted and not asks_once:
         return
-    if locked.most is not None or locked.review_below is not None:
+    if in_time and (locked.most is not None or locked.review_below is not None):
         question = QUESTION.validate_python(locked.question)
         scores = [answer_scores(question, ANSWER.validate_python(body)) for body in bodies]
         if _ask_one_more(locked, standard_error(scores)) or _ask_reviewer(locked, scores_agreement(scores)):
@@ -85,9 +86,4 @@ def _ask_reviewer(locked: FeedbackRequest, agreed: float | None) -> bool:
 def item_wake(item_id: int, run_id: int) -> None:
     """A work item that waited for people is due."""
     _WAKE(item=item_id)
-    transaction.on_commit(partial(announce, item_id, run_id))
-
-
-def announce(item_id: int, run_id: int) -> None:
-    """After commit: the item may go on."""
-    item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)
+    announce_later(item_id, run_id)

@@ -7,6 +7,7 @@ from math import sqrt
 from statistics import fmean, stdev
 
 from optimization.losses.agreement import agreement
+from optimization.losses.aspects import Rubric
 from optimization.losses.preference import SCORES
 from optimization.losses.questions import (
     Answer,
@@ -17,14 +18,13 @@ from optimization.losses.questions import (
     RubricQuestion,
 )
 from optimization.losses.ranking import mean_ranks, rank_score
-from optimization.losses.rubric import Rubric
 
 
 def answer_scores(question: Question, answer: Answer) -> tuple[float, ...]:
     """0..1 for each output the question is about; () for free feedback and for an abstention."""
     match question, answer:
-        case RubricQuestion(levels=levels), RubricAnswer(score=score):
-            return (Rubric(levels).scaled(score),)
+        case RubricQuestion(), RubricAnswer():
+            return (Rubric.of(question).share(answer),)
         case _, PreferenceAnswer(choice=choice):
             return SCORES.get(choice, ())
         case _, RankingAnswer(ranks=ranks) if len(ranks) > 1:

@@ -17,10 +17,12 @@ from optimization.models.feedback import (
 from optimization.models.idempotency import IdempotentResponse
 from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
+from optimization.models.policies import Checkpoint, PolicyJob, PolicyStep, RolloutGroup, RolloutSource
 from optimization.models.programs import Program, ProgramVersion
 from optimization.models.quality import Adjudication, Gold, Opinion
+from optimization.models.reverts import Revert
 from optimization.models.reviews import Decision, ProposalReview
-from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunState, Score
+from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunKind, RunState, Score
 from optimization.models.tapes import Tape
 from optimization.models.workspaces import ApiToken, Invitation, Membership, Panel, Role, Workspace
 
@@ -34,6 +36,7 @@ __all__ = [
     "Audience",
     "Call",
     "Candidate",
+    "Checkpoint",
     "Claim",
     "ClaimState",
     "Dataset",
@@ -54,13 +57,19 @@ __all__ = [
     "Origin",
     "Panel",
     "ParameterVersion",
+    "PolicyJob",
+    "PolicyStep",
     "Program",
     "ProgramVersion",
     "ProposalReview",
     "RequestState",
+    "Revert",
     "Role",
+    "RolloutGroup",
+    "RolloutSource",
     "Run",
     "RunEvent",
+    "RunKind",
     "RunState",
     "Score",
     "Showing",

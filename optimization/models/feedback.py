@@ -20,6 +20,7 @@ class RequestState(models.TextChoices):
     OPEN = "open"
     DISPUTED = "disputed"  # its answers differ too much: a reviewer decides
     ANSWERED = "answered"
+    EXPIRED = "expired"  # its time ran out, and the run went on without it
     WITHDRAWN = "withdrawn"  # its run was cancelled
 
 
@@ -32,6 +33,8 @@ class Audience(models.TextChoices):
 class FeedbackRequest(models.Model):
     """One question (losses.questions) of one work item, for `wanted` annotators. `key` is Scope.key().
 
+    It outlives its item: one whose iteration was begun anew is asked, and its answers are read, under the same key.
+
     `taken` counts the places in use, active claims and answers together; the schema keeps it at or below `wanted`.
     `fence` grows by one with each claim. Both change only under a lock on this row.
 
@@ -43,11 +46,15 @@ class FeedbackRequest(models.Model):
     `digest` is the question's: one that is the same, word for word, is not asked again but shares the answers of the
     request that it is the `twin_of`. A check has no item: it shows a `gold` item, or mirrors the request `mirror_of`,
     from `ready_at` on.
+
+    `due_at` is when its time runs out, `extended` how often it was given more; `deadline` is the same moment for the
+    order, NEVER where there is none. Of one that expired, `stand_in` says who is asked in place of people: "model", or
+    nobody; `stood_in` is the model's answer, with its name.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="feedback_requests")
     run = models.ForeignKey(Run, models.CASCADE, related_name="feedback_requests")
-    item = models.ForeignKey(WorkItem, models.CASCADE, null=True, related_name="feedback_requests")
+    item = models.ForeignKey(WorkItem, models.SET_NULL, null=True, related_name="feedback_requests")
     key = models.CharField(max_length=400)
     iteration = models.PositiveIntegerField()
     kind = models.CharField(max_length=12)
@@ -69,6 +76,10 @@ class FeedbackRequest(models.Model):
     mirror_of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="mirrors")
     gold = models.ForeignKey(Gold, models.CASCADE, null=True, blank=True, related_name="requests")
     ready_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    extended = models.PositiveSmallIntegerField(default=0)
+    stand_in = models.CharField(max_length=8, blank=True)
+    stood_in = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     answered_at = models.DateTimeField(null=True, blank=True)
 
@@ -86,6 +97,7 @@ class FeedbackRequest(models.Model):
             models.Index(fields=["run", "state"], name="requests_by_run"),
             models.Index(fields=["run", "digest"], name="requests_by_question"),
             models.Index(fields=["run"], condition=Q(state="open", audience="check"), name="checks_waiting"),
+            models.Index(fields=["due_at"], condition=Q(state="open"), name="requests_by_deadline"),
         ]
 
     def __str__(self) -> str:

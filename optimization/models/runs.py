@@ -29,18 +29,27 @@ class Activity(models.TextChoices):
     PEOPLE = "people"
 
 
+class RunKind(models.TextChoices):
+    """What a run improves: the prompts of a program, or the weights of a policy."""
+
+    PROMPTS = "prompts"
+    POLICY = "policy"
+
+
 class Run(models.Model):
-    """One optimisation. `config` is the launch form, validated (runs.config.RunConfig); `pins` what it is held to.
+    """One optimisation. A policy's run has no program, and names its further datasets in `sources`. `config` is the launch form, validated (runs.config.RunConfig); `pins` what it is held to.
 
     Of `budget` US dollars so many are `spent`, and `reserved` for calls under way. `trainer_state` is where the
     algorithm stands at the start of `iteration`. `reason` says in words why the run is in its state, and what to do
     where something is to be done. A fork begins where its `parent` stood at the start of iteration `forked_at`, with
-    the parent's own parameter versions. `urgency` is what its questions' rows carry (feedback.urgency).
+    the parent's own parameter versions. `restarted` is the iteration that was begun anew last; `urgency` is what its
+    questions' rows carry (feedback.urgency).
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
+    kind = models.CharField(max_length=8, choices=RunKind.choices, default=RunKind.PROMPTS)
     name = models.CharField(max_length=160)
-    program_version = models.ForeignKey(ProgramVersion, models.PROTECT, related_name="runs")
+    program_version = models.ForeignKey(ProgramVersion, models.PROTECT, null=True, related_name="runs")
     dataset_version = models.ForeignKey(DatasetVersion, models.PROTECT, related_name="runs")
     config = models.JSONField()
     pins = models.JSONField(default=dict)
@@ -50,6 +59,7 @@ class Run(models.Model):
     state_since = models.DateTimeField()
     iteration = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)
+    restarted = models.PositiveIntegerField(null=True, blank=True)
     trainer_state = models.JSONField(default=dict)
     optimizer_state = models.JSONField(default=dict)
     urgency = models.SmallIntegerField(default=IDLE)
@@ -71,9 +81,28 @@ class Run(models.Model):
             models.Index(fields=["workspace", "state", "-created_at", "activity"], name="runs_by_state"),
             models.Index(fields=["state"], condition=Q(state="running"), name="runs_to_advance"),
         ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="policy") | Q(program_version__isnull=False), name="prompts_are_a_programs"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def program(self) -> ProgramVersion:
+        """The version of the program whose prompts it improves. LookupError for a policy's run, which has none."""
+        if self.program_version is None:
+            raise LookupError(f"“{self.name}” trains a policy and has no program.")
+        return self.program_version
+
+    @property
+    def subject(self) -> str:
+        """What it improves: the program's title, or the model that the policy began as."""
+        if self.program_version is None:
+            return str(self.config["base"])
+        return self.program_version.program.title
 
 
 class Iteration(models.Model):

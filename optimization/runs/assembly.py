@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from optimization.core import Module, Parameter
 from optimization.losses import LOSSES, CompositeLoss, LossModule
-from optimization.models import Candidate, ProgramVersion, Run
+from optimization.models import Candidate, ProgramVersion
 from optimization.optimizers import OPTIMIZERS, Optimizer
 from optimization.programs import build_program, get_program
 from optimization.runs.arguments import ArgumentError, arguments_check
@@ -27,11 +27,6 @@ def trainer_prepared(config: RunConfig, sizes: Mapping[Split, int]) -> tuple[Tra
     return trainer, trainer.prepare(sizes, seed=config.seed, **{"num_epochs": None, **config.trainer.args})
 
 
-def trainer_for(run: Run) -> Trainer:
-    trainer, _ = trainer_prepared(RunConfig.model_validate(run.config), run.dataset_version.sizes)
-    return trainer
-
-
 def program_of(version: ProgramVersion) -> Module:
     """A fresh module, with the program's own parameter values."""
     registered = version.spec.get("registered")
@@ -46,7 +41,7 @@ def program_inputs(version: ProgramVersion) -> tuple[str, ...]:
 
 def program_at(candidate: Candidate) -> Module:
     """A fresh module with the candidate's parameter values."""
-    program = program_of(candidate.run.program_version)
+    program = program_of(candidate.run.program)
     program.load_state_dict(dict(candidate.versions.values_list("name", "value")))
     return program
 

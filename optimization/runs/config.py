@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+ASKED = frozenset({"criteria", "rubric", "aspects", "n"})
+"""What a loss asks, whoever is asked."""
+
+
+LONGEST_DEADLINE = 90 * 24 * 60
+"""Minutes."""
 
 
 class Choice(BaseModel):
@@ -38,7 +46,7 @@ class Choice(BaseModel):
             )
         if not self.name.startswith("Human"):
             return self
-        args = {name: value for name, value in self.args.items() if name in {"criteria", "rubric", "n"}}
+        args = {name: value for name, value in self.args.items() if name in ASKED}
         return Choice(name=self.name.replace("Human", "LLM", 1), args=args)
 
 
@@ -63,7 +71,11 @@ class People(BaseModel):
     is asked, up to that many, while the score is uncertain. `per_person` caps what one person answers of the run; only
     the members of `panel` are asked. `weighted` counts each annotator by their weight. Where annotators agree less than
     `review_below`, 0..1, a reviewer decides. A share `gold` of the questions has a gold item beside it, a share
-    `mirrored` of the comparisons is asked a second time with the sides changed."""
+    `mirrored` of the comparisons is asked a second time with the sides changed.
+
+    A question that people have not answered within `deadline_minutes` (None: they may take their time) is treated as
+    `on_deadline` says: go on with the answers that are there, ask a model judge in their place and say so, extend its
+    time by as much again, or stop the run for an operator."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -78,6 +90,13 @@ class People(BaseModel):
     gold: float = Field(default=0.0, ge=0, le=0.5)
     mirrored: float = Field(default=0.0, ge=0, le=0.5)
     colleague: Colleague | None = None
+    deadline_minutes: int | None = Field(default=None, ge=1, le=LONGEST_DEADLINE)
+    on_deadline: Literal["go_on", "model", "extend", "stop"] = "go_on"
+
+    @property
+    def within(self) -> timedelta | None:
+        """How long people have to answer a question."""
+        return None if self.deadline_minutes is None else timedelta(minutes=self.deadline_minutes)
 
 
 class RunConfig(BaseModel):

@@ -25,7 +25,12 @@ def event_emit(run_id: int, kind: str, payload: dict[str, Any] | None = None) ->
         transaction.on_commit(partial(_announce, run_id, seq))
 
 
-def _announce(run_id: int, seq: int) -> None:
+def progress_announce(run_id: int) -> None:
+    """Once committed, tell a run's sockets to look again, of what is no event: how far a job is."""
+    transaction.on_commit(partial(_announce, run_id, None))
+
+
+def _announce(run_id: int, seq: int | None) -> None:
     """A page that misses this catches up within 20 s, so an absent layer costs nothing but time."""
     layer = get_channel_layer()
     if layer is None:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from optimization.models import Candidate, Iteration, Run, Step
+from optimization.models import Candidate, Iteration, Run, RunKind, Step
 from optimization.runs.checks import LaunchError, launch_check
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.pins import pins_for
@@ -23,6 +23,9 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
     It shares the parent's parameter versions and copies no text. It is pinned to the code as it is now, and ends after
     `iterations` in all (the parent's number, or a later one where that has passed). Raises LaunchError.
     """
+    if run.kind == RunKind.POLICY:
+        words = "A policy's run is not forked: launch another one whose base is the folder of a checkpoint."
+        raise LaunchError([("/iteration", words)])
     state = _state_at(run, iteration)
     config = RunConfig.model_validate(run.config)
     config = config.model_copy(update={"iterations": iterations or max(config.iterations, iteration + 1)})
@@ -35,7 +38,7 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
                 )
             ]
         )
-    launch_check(config, run.program_version, run.dataset_version)
+    launch_check(config, run.program, run.dataset_version)
     with transaction.atomic():
         fork = Run.objects.create(
             workspace=run.workspace,
@@ -43,7 +46,7 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
             program_version=run.program_version,
             dataset_version=run.dataset_version,
             config=config.model_dump(mode="json"),
-            pins=pins_for(config, run.program_version),
+            pins=pins_for(config, run.program),
             state_since=Now(),
             reason=f"Forked from “{run.name}” at iteration {iteration + 1}.",
             iteration=iteration,

@@ -7,6 +7,10 @@ LABELS: dict[str, tuple[str, str]] = {
     # losses
     "criteria": ("What is judged", "One question, as judges read it."),
     "rubric": ("Levels", "Two or more with distinct scores; the lowest counts 0, the highest 1."),
+    "aspects": (
+        "Judged one by one",
+        "Criteria that each get a level, one a line, such as “Facts: is everything right?”. Nothing for one level in all.",
+    ),
     "require_feedback": (
         "Judges must say what would be better",
         "Always, never, or for a score and those below it.",
@@ -59,6 +63,27 @@ LABELS: dict[str, tuple[str, str]] = {
     "max_metric_calls": ("Outputs judged in all", ""),
     "merge_frequency": ("Steps between merges", ""),
     "perfect_score": ("Score that cannot be better", ""),
+    # policies
+    "learning_rate": ("Learning rate", ""),
+    "weight_decay": ("Weight decay", ""),
+    "max_grad_norm": ("Longest gradient", ""),
+    "beta": ("KL penalty", ""),
+    "epsilon": ("Clipping", ""),
+    "epsilon_high": ("Clipping upward", ""),
+    "discount": ("Discount", ""),
+    "prompts_per_step": ("Prompts a step", ""),
+    "group_size": ("Completions a prompt", ""),
+    "sampling": ("Sampling", ""),
+    "epochs": ("Passes over a batch", ""),
+    "minibatches": ("Optimizer steps a pass", ""),
+    "micro_batch_size": ("Completions in memory while training", ""),
+    "rollout_batch_size": ("Completions in memory while sampling", ""),
+    "old_log_probs": ("Old log-probabilities", ""),
+    "lora": ("LoRA", ""),
+    "precision": ("Precision", ""),
+    "scale_rewards": ("Divide by the group's spread", ""),
+    "eval_temperature": ("Temperature of tests", ""),
+    "max_staleness": ("Batches sampled ahead", ""),
     "approve": (
         "Ask a person before each step",
         "An operator takes the rewritten prompts, edits them or keeps the old ones.",

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict
 Split = Literal["train", "validate", "test"]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Outcome(_Frozen):
+class Outcome(Frozen):
     """What became of one example: its output, score (0..1), feedback payload and tape, or its error."""
 
     example: int
@@ -30,14 +30,14 @@ class Outcome(_Frozen):
     error: str | None = None
 
 
-class Proposal(_Frozen):
+class Proposal(Frozen):
     """A candidate that the optimizer wrote; `changed` names the parameters whose value differs."""
 
     candidate: str
     changed: tuple[str, ...] = ()
 
 
-class Evaluation(_Frozen):
+class Evaluation(Frozen):
     """A candidate's scores on examples; `mean` and `stderr` are over those that have a score."""
 
     candidate: str
@@ -46,19 +46,19 @@ class Evaluation(_Frozen):
     stderr: float | None = None
 
 
-class Approval(_Frozen):
+class Approval(Frozen):
     """A person's word on a proposal; an edit names the candidate that the edit made."""
 
     decision: Literal["approved", "edited", "rejected"]
     candidate: str
 
 
-class Committed(_Frozen):
+class Committed(Frozen):
     candidate: str
     revision: int = 0
 
 
-class Effect(_Frozen):
+class Effect(Frozen):
     """Base of all effects."""
 
     kind: str
@@ -127,7 +127,7 @@ class Commit(Effect):
     candidate: str
 
 
-class TrainerState(_Frozen):
+class TrainerState(Frozen):
     """Where an algorithm stands between iterations: plain data, stored with the run.
 
     The order of examples in an epoch is a shuffle seeded by (seed, epoch); `cursor` counts the examples of the

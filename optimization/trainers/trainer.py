@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from optimization.core import Module
 from optimization.optimizers import Optimizer
@@ -36,6 +36,14 @@ T = TypeVar("T")
 Steps = Generator[Effect | list[Effect], Any, T]
 
 
+class Algorithm(Protocol):
+    """What a driver needs of an algorithm while it runs."""
+
+    def iteration(self, state: TrainerState) -> Steps[TrainerState]: ...
+
+    def finished(self, state: TrainerState) -> str | None: ...
+
+
 class Trainer:
     """Base of all algorithms. A subclass writes `iteration`, and extends `Plan` with its arguments.
 
@@ -43,6 +51,8 @@ class Trainer:
     """
 
     Plan: ClassVar[type[Plan]] = Plan
+    keeps_pool: ClassVar[bool] = False
+    """Whether it chooses the current candidate among all of its own, so that none given from outside would stay."""
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from optimization.runs.choices import (
     trainer_options,
     verifier_options,
 )
+from optimization.runs.policy.choices import backend_options, policy_trainer_options, reward_options
 
 router = Subject("choices")
 
@@ -31,22 +32,29 @@ class OptionOut(Schema):
 
 
 class ChoicesOut(Schema):
-    """`verifiers` are the checks that a VerifierLoss is made with: {"name": ..., its arguments}."""
+    """`verifiers` are the checks that a VerifierLoss is made with: {"name": ..., its arguments}. `policy_trainers` and
+    `rewards` are what a policy's run is made of; `backends` train policies from Python, by the arguments of `train`."""
 
     losses: list[OptionOut]
     optimizers: list[OptionOut]
     trainers: list[OptionOut]
     verifiers: list[OptionOut]
+    policy_trainers: list[OptionOut]
+    rewards: list[OptionOut]
+    backends: list[OptionOut]
 
 
 @router.route("GET", "", Action.RUNS_READ, {200: ChoicesOut})
 def choice_list(request: ApiRequest) -> ChoicesOut:
-    """Every loss, optimizer and trainer that a run can choose, each with a JSON schema of its arguments."""
+    """Every loss, optimizer, trainer, reward and backend that there is to choose, each with a JSON schema of its arguments."""
     return ChoicesOut(
         losses=_told(loss_options()),
         optimizers=_told(optimizer_options()),
         trainers=_told(trainer_options()),
         verifiers=_told(verifier_options()),
+        policy_trainers=_told(policy_trainer_options()),
+        rewards=_told(reward_options()),
+        backends=_told(backend_options()),
     )
 
 

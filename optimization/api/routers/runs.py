@@ -17,15 +17,18 @@ from optimization.api.names import Id
 from optimization.api.principals import ApiRequest
 from optimization.api.problems import missing
 from optimization.api.subjects import Subject
-from optimization.models import Run, RunState
+from optimization.models import Run, RunKind, RunState
 from optimization.runs.config import RunConfig
+from optimization.runs.kinds import AnyRunConfig, config_of
 from optimization.runs.listing import RunRow
 from optimization.runs.selectors import run_curve, run_rows, run_usage
 from optimization.runs.services import (
+    policy_launch,
     run_cancel,
     run_fork,
     run_launch,
     run_pause,
+    run_restart,
     run_resume,
     run_retry,
     run_set_budget,
@@ -40,14 +43,16 @@ class RunOut(Schema):
 
     id: int
     name: str
+    kind: RunKind
     state: RunState
     sentence: str
     since: datetime
     tone: Literal["acts", "waits", "stopped", "done", "attention"]
     next_step: str
     reason: str
+    due: datetime | None = Field(description="When the first open question's time runs out.")
     progress: tuple[int, int] | None = Field(description="Parts of the present phase: done, of all.")
-    program: str
+    program: str = Field(description="Of a policy's run, the model that it began as.")
     dataset: str
     iteration: int = Field(description="The one under way, counted from 0.")
     iterations: int
@@ -81,7 +86,7 @@ class PointOut(Schema):
 class RunWhole(RunOut):
     """`curve` is that of `curve_split`."""
 
-    config: RunConfig
+    config: AnyRunConfig
     usage: UsageOut
     curve_split: str
     curve: list[PointOut]
@@ -91,7 +96,7 @@ class LaunchIn(Schema):
     """`name` may be left empty: the run is then called after its program and dataset."""
 
     name: str = Field("", max_length=160)
-    config: RunConfig
+    config: AnyRunConfig
 
 
 class RunQuery(Paging):
@@ -118,9 +123,7 @@ def run_list(request: ApiRequest, query: Query[RunQuery]) -> Page[RunOut]:
 @router.route("POST", "", Action.RUNS_WRITE, {202: RunWhole})
 def run_create(request: ApiRequest, payload: LaunchIn, response: HttpResponse) -> RunWhole:
     """Launches a run: it goes on by itself, and its address, in Location, tells how it fares."""
-    run = run_launch(
-        workspace=request.auth.workspace, user=request.auth.user, config=payload.config, name=payload.name
-    )
+    run = _launched(request, payload)
     response["Location"] = f"/api/v1/runs/{run.pk}"
     return _whole(run_found(request, run.pk))
 
@@ -195,6 +198,20 @@ def run_retry_now(request: ApiRequest, run_id: Id) -> RunWhole:
     return _whole(run_retry(run=run_found(request, run_id), user=request.auth.user))
 
 
+@router.route("POST", "/{run_id}/restart", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
+def run_restart_now(request: ApiRequest, run_id: Id) -> RunWhole:
+    """Begins the iteration of a stopped run anew, with the code as it is now; every call and answer that still fits is
+    used again."""
+    return _whole(run_restart(run=run_found(request, run_id), user=request.auth.user))
+
+
+def _launched(request: ApiRequest, payload: LaunchIn) -> Run:
+    workspace, user, config = request.auth.workspace, request.auth.user, payload.config
+    if isinstance(config, RunConfig):
+        return run_launch(workspace=workspace, user=user, config=config, name=payload.name)
+    return policy_launch(workspace=workspace, user=user, config=config, name=payload.name)
+
+
 def run_found(request: ApiRequest, run_id: int) -> Run:
     run = _runs(request).filter(pk=run_id).first()
     if run is None:
@@ -219,8 +236,10 @@ def _row(row: RunRow) -> dict[str, Any]:
         "tone": status.tone,
         "next_step": status.next_step,
         "reason": run.reason,
+        "due": status.due,
         "progress": status.progress,
-        "program": run.program_version.program.name,
+        "kind": RunKind(run.kind),
+        "program": run.program_version.program.name if run.program_version else run.subject,
         "dataset": run.dataset_version.dataset.name,
         "iteration": run.iteration,
         "iterations": row.iterations,
@@ -237,7 +256,7 @@ def _whole(run: Run) -> RunWhole:
     used, curve = run_usage(run), run_curve(run)
     return RunWhole(
         **_row(run_rows([run])[0]),
-        config=RunConfig.model_validate(run.config),
+        config=config_of(run),
         usage=UsageOut(
             calls=used.usage.calls,
             prompt_tokens=used.usage.prompt_tokens,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from optimization.policy.jobs.runner import JobFailed, run_job
 from optimization.policy.jobs.spec import (
+    BeginnerJob,
     Job,
     Progress,
     Resources,
@@ -24,6 +25,7 @@ from optimization.policy.jobs.spec import (
 )
 
 __all__ = [
+    "BeginnerJob",
     "Job",
     "JobFailed",
     "Progress",

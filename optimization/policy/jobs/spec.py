@@ -27,7 +27,7 @@ class Resources(_Data):
 
 
 class RolloutJob(_Data):
-    """Sample `copies` completions of every prompt -> `rollouts.jsonl`."""
+    """Sample `copies` completions of every prompt -> `rollouts.jsonl`, and `pieces.json`, the text of each token there is."""
 
     kind: Literal["rollout"] = "rollout"
     model: str = Field(description="A checkpoint's folder, or a model's folder or name.")
@@ -52,6 +52,9 @@ class StepJob(_Data):
     components: tuple[str, ...]
     rollouts: tuple[Rollout, ...]
     scores: tuple[float | None, ...]
+    figures: bool = Field(
+        False, description="Write how far each token is from the reference, and how far the step moved it."
+    )
 
     @model_validator(mode="after")
     def _config_fits(self) -> StepJob:
@@ -112,6 +115,15 @@ class TrainJob(_Data):
     )
 
 
+class BeginnerJob(_Data):
+    """Make the example's model from scratch -> the folder `output`."""
+
+    kind: Literal["beginner"] = "beginner"
+    output: str
+    steps: int = Field(250, ge=1)
+    seed: int = 0
+
+
 class ComparisonData(_Data):
     prompt: Prompt
     chosen: str
@@ -129,7 +141,15 @@ class RewardModelJob(_Data):
     config: RewardModelConfig = RewardModelConfig()
 
 
-Job = RolloutJob | StepJob | TrainJob | RewardModelJob
+class TokenFigures(_Data):
+    """Of a rollout's tokens: the KL divergence from the reference, none where it was not trained on, and how much likelier
+    the step made them."""
+
+    kl: tuple[float, ...] | None
+    ratio: tuple[float, ...]
+
+
+Job = RolloutJob | StepJob | TrainJob | BeginnerJob | RewardModelJob
 AnyJob = Annotated[Job, Field(discriminator="kind")]
 
 
@@ -168,6 +188,8 @@ class JobFolder:
         self.result = self.path / "result.json"
         self.cancel = self.path / "cancel"
         self.rollouts = self.path / "rollouts.jsonl"
+        self.pieces = self.path / "pieces.json"
+        self.figures = self.path / "figures.jsonl"
         self.tensors = self.path / "tensors.html"
         self.log = self.path / "child.log"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict, dataclass
 from functools import singledispatch
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import torch
 
+from optimization.policy.batches import Batch
 from optimization.policy.components import Component, Scores
 from optimization.policy.devices import choose_device
+from optimization.policy.example import beginner
 from optimization.policy.grpo import GRPOTrainer
 from optimization.policy.jobs.spec import (
+    BeginnerJob,
     Job,
     JobFolder,
     Resources,
@@ -20,12 +24,14 @@ from optimization.policy.jobs.spec import (
     RewardModelJob,
     RolloutJob,
     StepJob,
+    TokenFigures,
     TrainJob,
 )
 from optimization.policy.jobs.training import train
 from optimization.policy.learner import Between
 from optimization.policy.measures import length_measures
-from optimization.policy.models import load_model
+from optimization.policy.models import load_model, save_model
+from optimization.policy.objectives import kl_k3
 from optimization.policy.ppo import PPOTrainer
 from optimization.policy.ranks import Ranks, join, leave
 from optimization.policy.reward_model import Comparison, RewardModelTrainer
@@ -90,6 +96,9 @@ def _(job: RolloutJob, bench: Bench) -> Result:
     tokens = sum(len(rollout.tokens) for rollout in rollouts)
     speed = {"tokens_per_second": tokens / (time.perf_counter() - started)}
     write_rollouts(bench.files.rollouts, rollouts)
+    used = sorted({token for rollout in rollouts for token in rollout.tokens})
+    pieces = {token: tokenizer.decode([token]) for token in used}
+    bench.files.pieces.write_text(json.dumps(pieces))
     return Result(state="done", metrics=length_measures(rollouts) | speed)
 
 
@@ -111,9 +120,43 @@ def _(job: StepJob, bench: Bench) -> Result:
     batch = trainer.assemble(job.rollouts, job.scores)
     metrics = trainer.measure(batch) | length_measures(job.rollouts) | trainer.step(batch)
     metrics["tokens_per_second"] = metrics["tokens_trained"] / (time.perf_counter() - started)
-    bench.between("checkpoint", 0, 1)
-    trainer.save(Path(job.output))
-    return Result(state="done", metrics=metrics, details={"checkpoint": job.output, "step": trainer.steps})
+    if job.figures:
+        _write_figures(job, trainer, batch, bench)
+    trained = metrics["optimizer_steps"] > 0
+    if trained:
+        bench.between("checkpoint", 0, 1)
+        trainer.save(Path(job.output))
+    return Result(state="done", metrics=metrics, details={"trained": trained, "step": trainer.steps})
+
+
+def _write_figures(job: StepJob, trainer: PPOTrainer, batch: Batch, bench: Bench) -> None:
+    ratios = torch.exp(trainer.log_prob_step(batch) - batch.old_log_probs)
+    divergences = None if batch.ref_log_probs is None else kl_k3(batch.old_log_probs, batch.ref_log_probs)
+    # Of what was not trained on, the reference was not asked.
+    known = torch.zeros(len(batch), dtype=torch.bool)
+    if batch.ref_log_probs is not None:
+        known = (batch.ref_log_probs != 0).any(1).cpu()
+    if not bench.ranks.first:
+        return
+    with bench.files.figures.open("w") as file:
+        for row, rollout in enumerate(job.rollouts):
+            tokens = slice(0, len(rollout.tokens))
+            kl = None
+            if divergences is not None and known[row]:
+                kl = tuple(divergences[row, tokens].nan_to_num().tolist())
+            figures = TokenFigures(kl=kl, ratio=tuple(ratios[row, tokens].nan_to_num(1.0).tolist()))
+            file.write(figures.model_dump_json() + "\n")
+
+
+@do.register
+def _(job: BeginnerJob, bench: Bench) -> Result:
+    policy, tokenizer = beginner(
+        job.steps,
+        job.seed,
+        on_step=lambda step, loss: bench.between("reading and writing, from scratch", step, job.steps),
+    )
+    save_model(Path(job.output), policy, tokenizer)
+    return Result(state="done")
 
 
 @do.register

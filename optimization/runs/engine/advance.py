@@ -12,31 +12,44 @@ Each pass is one short transaction under the run's lock; no network call and no 
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from optimization.models import Activity, Candidate, Iteration, Run, RunState, WorkItem, WorkState
+from optimization.feedback.services import requests_left_withdraw
+from optimization.models import Activity, Candidate, Iteration, Run, RunKind, RunState, WorkItem, WorkState
 from optimization.models import Effect as EffectRow
-from optimization.runs.assembly import loss_made, trainer_for
+from optimization.runs.assembly import loss_made
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.candidates import candidate_merge, changed_parameters
+from optimization.runs.engine.deadlines import deadlines_carry_out
 from optimization.runs.engine.expansion import gather, payloads, read_result, write_result
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.pins import drift
 from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
+from optimization.runs.engine.reverts import reverts_apply
 from optimization.runs.engine.reviews import rejection_words, review_open
 from optimization.runs.engine.scores import score_record
 from optimization.runs.engine.steps import step_commit
+from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.events import event_emit
+from optimization.runs.kinds import config_of
+from optimization.runs.policy.expansion import QUEUES as POLICY_QUEUES
+from optimization.runs.policy.expansion import policy_payloads, policy_result
 from optimization.runs.states import run_move
 from optimization.trainers.effects import Approve, Commit, Effect, Merge, Proposal, TrainerState
 from optimization.trainers.guide import comparing
+from optimization.trainers.policy_effects import PolicyEffect
 
 log = structlog.get_logger()
 
 OPEN = (WorkState.DUE, WorkState.LEASED, WorkState.WAITING)
-QUEUES = {"forward": "llm", "evaluate": "llm", "backward": "llm", "propose": "llm", "approve": "people"}
+QUEUES = POLICY_QUEUES | {
+    **{"forward": "llm", "evaluate": "llm", "backward": "llm", "propose": "llm"},
+    "approve": "people",
+}
 
 
 def advance(run_id: int) -> None:
@@ -51,6 +64,8 @@ def _advance_once(run_id: int) -> bool:
     """One pass; True if something was done and another may find more."""
     run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
     if run.state != RunState.RUNNING:
+        return False
+    if deadlines_carry_out(run) and run.state != RunState.RUNNING:
         return False
     if _waits(run):
         return False
@@ -102,20 +117,31 @@ def _carry_on(run: Run, pending: Pending, rows: dict[int, EffectRow]) -> bool:
         if row is None:
             row = _effect_start(run, effect, ordinal)
         if row.done_at is None and not row.work.filter(state__in=OPEN).exists():
+            if problem := _all_failed(run, row):
+                run_move(run, RunState.NEEDS_ATTENTION, problem)
+                return False
             _effect_finish(run, effect, row)
     return True
+
+
+def _all_failed(run: Run, row: EffectRow) -> str | None:
+    """In words that every example raised, where there were several and errors have no score: they tell of no prompt."""
+    if RunConfig.model_validate(run.config).trainer.args.get("min_score") is not None:
+        return None
+    errors = row.work.filter(state=WorkState.FAILED).order_by("index").values_list("last_error", flat=True)
+    if len(errors) < 2 or row.work.exclude(state=WorkState.FAILED).exists():
+        return None
+    return (
+        f"All {len(errors)} outputs failed. The first said: {errors[0]} Once the cause is mended, press Retry: everything "
+        "stored so far is kept."
+    )
 
 
 def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
     row = EffectRow.objects.create(
         run=run, iteration=run.iteration, ordinal=ordinal, kind=effect.kind, digest=effect.digest()
     )
-    config = RunConfig.model_validate(run.config)
-    parts = payloads(
-        effect,
-        people=config.people.per_iteration,
-        together=comparing(effect, loss_made(config.loss)) is not None,
-    )
+    parts = _parts(run, effect)
     WorkItem.objects.bulk_create(
         WorkItem(
             run=run,
@@ -125,6 +151,7 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
             kind=effect.kind,
             payload=payload,
             due_at=Now(),
+            reopened=int(run.restarted == run.iteration),
         )
         for index, payload in enumerate(parts)
     )
@@ -134,12 +161,26 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
     return row
 
 
+def _parts(run: Run, effect: Effect) -> list[dict[str, Any]]:
+    """What is to be done for the effect, a work item each."""
+    config = config_of(run)
+    if not isinstance(config, RunConfig):
+        return policy_payloads(run, effect)
+    return payloads(
+        effect,
+        people=config.people.per_iteration,
+        together=comparing(effect, loss_made(config.loss)) is not None,
+    )
+
+
 def _effect_finish(run: Run, effect: Effect, row: EffectRow) -> None:
     match effect:
         case Commit():
             result: object = step_commit(run, effect.candidate)
         case Merge():
             result = _merge(run, effect, row)
+        case PolicyEffect():
+            result = policy_result(run, effect, row)
         case _:
             result = gather(effect, list(row.work.order_by("index")))
     score_record(run, effect, result)
@@ -164,14 +205,18 @@ def _iteration_begin(run: Run) -> None:
 def _iteration_end(run: Run, state: TrainerState) -> bool:
     """Store the state, and begin the next iteration or finish the run."""
     iteration = Iteration.objects.filter(run=run, number=run.iteration)
-    if run.trainer_state.get("candidate") == state.candidate:
+    if run.kind == RunKind.PROMPTS and run.trainer_state.get("candidate") == state.candidate:
         iteration.update(note=rejection_words(run) or "kept, no gain")
     iteration.update(finished_at=Now())
+    if run.reverts.filter(step=None).exists():
+        state = reverts_apply(run, run.iteration, state)
+    if run.restarted == run.iteration:
+        requests_left_withdraw(run=run)
     run.iteration += 1
     run.trainer_state = state.model_dump(mode="json")
     run.save(update_fields=["iteration", "trainer_state"])
     event_emit(run.pk, "iteration", {"iteration": run.iteration})
-    config = RunConfig.model_validate(run.config)
+    config = config_of(run)
     over = trainer_for(run).finished(state)
     if run.iteration >= config.iterations:
         over = f"Finished after {run.iteration} iteration{'s' if run.iteration != 1 else ''}."

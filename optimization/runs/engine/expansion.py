@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from optimization.models import WorkItem
+from optimization.runs.policy.expansion import RESULTS as POLICY_RESULTS
 from optimization.runs.results import outcomes_of
 from optimization.trainers.driver import evaluation
 from optimization.trainers.effects import (
@@ -26,7 +27,7 @@ from optimization.trainers.effects import (
     Propose,
 )
 
-_RESULT: dict[type[Effect], TypeAdapter[Any]] = {
+_RESULT: dict[type[Effect], TypeAdapter[Any]] = POLICY_RESULTS | {
     Forward: TypeAdapter(tuple[Outcome, ...]),
     Backward: TypeAdapter(None),
     Propose: TypeAdapter(tuple[Proposal, ...]),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimization.models import Effect as EffectRow
-from optimization.trainers import Trainer
 from optimization.trainers.effects import Effect, TrainerState
+from optimization.trainers.trainer import Algorithm
 
 
 class JournalMismatch(Exception):
@@ -31,7 +31,7 @@ class Ended:
 
 
 def replay(
-    trainer: Trainer,
+    trainer: Algorithm,
     state: TrainerState,
     rows: Mapping[int, EffectRow],
     read_result: Callable[[Effect, Any], Any],
@@ -68,5 +68,5 @@ def _compare(effect: Effect, row: EffectRow | None, ordinal: int) -> None:
     raise JournalMismatch(
         f"Effect {ordinal} of this iteration was recorded as '{row.kind}', and the algorithm now asks for {asked}: its "
         "code has changed while the run waited. Nothing was applied. Restore the code that the run started with and "
-        "press Retry."
+        "press Retry, or begin the iteration anew: every call and answer that still fits is used again."
     )

@@ -24,7 +24,7 @@ async def backward(sheet: Sheet, bench: Bench) -> Operation:
     tapes = await bench.read(lambda: Tape.objects.in_bulk([o.tape for o in outcomes if o.tape]))
     step = await bench.own_step(next(iter(tapes.values())).candidate if tapes else bench.current_candidate)
     learning = {name: p for name, p in step.module.named_parameters() if p.requires_grad}
-    optimizer = optimizer_made(bench.config.optimizer, list(learning.items())).bind(bench.resources)
+    optimizer = optimizer_made(bench.program_config.optimizer, list(learning.items())).bind(bench.resources)
     registry = MemoryRegistry(capacity=max(len(tapes), 1))
     for tape in tapes.values():
         registry.save(record_read(tape.record, step))

@@ -16,6 +16,7 @@ from optimization.models import Candidate, Run
 from optimization.runs.assembly import judge_of, loss_made, program_at
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.leases import take
+from optimization.runs.kinds import config_of
 from optimization.runs.work.calls import JournaledResources
 from optimization.runs.work.sheet import Sheet, sheets_read
 from optimization.runs.work.writer import Operation, Writer
@@ -28,12 +29,18 @@ class Bench:
 
     def __init__(self, run: Run, resources: Resources, writer: Writer, reader: ThreadPoolExecutor) -> None:
         self.run = run
-        self.config = RunConfig.model_validate(run.config)
+        self.config = config_of(run)
         self.current_candidate: str = run.trainer_state["candidate"]
         self.resources = JournaledResources(resources, writer)
         self._writer = writer
         self._reader = reader
         self._steps: dict[tuple[str, str], asyncio.Task[TrainingStep]] = {}
+
+    @property
+    def program_config(self) -> RunConfig:
+        """That of a run which improves a program's prompts."""
+        assert isinstance(self.config, RunConfig)
+        return self.config
 
     @classmethod
     async def open(
@@ -74,7 +81,7 @@ class Bench:
         return await self._make_step(candidate, "train")
 
     async def _make_step(self, candidate: str, guide: str) -> TrainingStep:
-        choice = self.config.loss if guide == "train" else judge_of(self.config)
+        choice = self.program_config.loss if guide == "train" else judge_of(self.program_config)
         program = await self.read(lambda: program_at(Candidate.objects.get(run=self.run, key=candidate)))
         return TrainingStep(program, loss_made(choice)).train().bind(self.resources)
 

@@ -15,13 +15,13 @@ def answers_read(
     requests: QuerySet[FeedbackRequest],
 ) -> Iterator[tuple[FeedbackRequest, list[Answer] | None]]:
     """Each request with its answers, the oldest first, None while it is open; a twin reads those of the question that
-    was asked."""
+    was asked. A late answer is a later step's."""
     found = requests.select_related("run", "adjudication", "twin_of__adjudication").prefetch_related(
         "answers", "twin_of__answers"
     )
     weights: dict[int, dict[int, float]] = {}
     for request in found:
-        if request.state != RequestState.ANSWERED:
+        if request.state not in {RequestState.ANSWERED, RequestState.EXPIRED}:
             yield request, None
             continue
         asked = request.twin_of or request
@@ -36,6 +36,7 @@ def answers_read(
             [
                 weighed(ANSWER.validate_python(answer.body), by_person.get(answer.user_id, 1.0))
                 for answer in sorted(asked.answers.all(), key=lambda answer: answer.pk)
+                if not answer.late
             ],
         )
 

@@ -1,0 +1,77 @@
+"""What a policy's run is launched with: the same data from the form, from REST and from a script."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from optimization.runs.config import Choice, People
+
+# The model that the set-up makes from scratch.
+BEGINNER = "handgrad/beginner"
+_SLOT = re.compile(r"{(\w+)}")
+
+
+class ComponentChoice(BaseModel):
+    """A source of rollouts: a dataset whose examples fill `prompt`, and what its completions are rewarded by.
+
+    `prompt` names the examples' inputs in braces. With `chat` it is a user's message, written as the model's template
+    writes one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=80, pattern=r"^\w[\w.-]*$")
+    dataset: str
+    prompt: str = Field(min_length=1)
+    chat: bool = False
+    reward: Choice
+
+    @property
+    def slots(self) -> list[str]:
+        """The inputs that the prompt asks for."""
+        return list(dict.fromkeys(_SLOT.findall(self.prompt)))
+
+    def filled(self, inputs: dict[str, Any]) -> str:
+        """The prompt of one example."""
+        return _SLOT.sub(lambda slot: str(inputs[slot[1]]), self.prompt)
+
+
+class Compute(BaseModel):
+    """What the jobs may use: the device, how many processes share the model (torchrun and FSDP2), CPU threads of each."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    processes: int = Field(default=1, ge=1, le=64)
+    threads: int | None = Field(default=None, ge=1, le=256)
+
+
+class PolicyRunConfig(BaseModel):
+    """A launch, whole. `base` is the model that the policy begins as: a folder on the workers' machine, a name on the hub,
+    or the one that is made from scratch. `checkpoints_kept` are the latest, beside the best; `budget` is in US dollars."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["policy"]
+    base: str = BEGINNER
+    components: list[ComponentChoice] = Field(min_length=1, max_length=16)
+    trainer: Choice = Choice(name="GRPOTrainer")
+    compute: Compute = Compute()
+    people: People = People()
+    iterations: int = Field(default=20, ge=1, le=100_000)
+    checkpoints_kept: int = Field(default=10, ge=2, le=1000)
+    seed: int = 0
+    budget: Decimal | None = Field(default=None, gt=0)
+    on_error: Literal["continue", "stop"] = "continue"
+
+    @field_validator("components")
+    @classmethod
+    def _names_differ(cls, components: list[ComponentChoice]) -> list[ComponentChoice]:
+        names = [component.name for component in components]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Every component needs a name of its own; these are {', '.join(names)}.")
+        return components
