@@ -42,7 +42,8 @@ class TestTheShortestWayIn:
         self, operator: Client
     ) -> None:
         operator.post("/", sent())
-        assert Run.objects.get().config["people"] == {"per_iteration": None, "rehearsal": False, "wanted": 1}
+        people = Run.objects.get().config["people"]
+        assert (people["per_iteration"], people["rehearsal"], people["wanted"]) == (None, False, 1)
 
     def test_takes_data_that_is_here_already(self, operator: Client, workspace: Workspace) -> None:
         version = make_dataset(workspace)

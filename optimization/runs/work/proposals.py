@@ -14,8 +14,8 @@ from optimization.runs.engine.candidates import candidate_create
 from optimization.runs.engine.leases import mine, settle
 from optimization.runs.work.backward import CarriedBack
 from optimization.runs.work.bench import Bench
-from optimization.runs.work.examples import record_read
 from optimization.runs.work.sheet import Sheet
+from optimization.runs.work.tapes import record_read
 from optimization.runs.work.writer import Operation
 from optimization.trainers.effects import Proposal
 

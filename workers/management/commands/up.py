@@ -70,8 +70,8 @@ class Command(BaseCommand):
                     watch=watch,
                     under_way=under_way,
                 )
-                celery_app.conf.broker_url = os.environ.get("CELERY_BROKER_URL") or celery_broker(
-                    plan.broker.url
+                celery_app.conf.update(
+                    broker_url=os.environ.get("CELERY_BROKER_URL") or celery_broker(plan.broker.url)
                 )
                 asyncio.run(stack.run())
         except (AlreadyRunning, NoBroker, PortTaken) as error:
