@@ -1,7 +1,8 @@
 """Holds on questions: taking the next one, keeping it, giving it back.
 
 1. `claim_next` first returns what the person already holds, then a hold of theirs that lapsed and that nobody took,
-   then the first question of the queue (priority, then age), and last of all what they put off.
+   then the first question of the queue (priority, then age), then what they put off, and last of all what somebody
+   else has only reserved.
 2. The place is taken by one conditional UPDATE of the question's locked row, which raises `taken` and `fence`.
 3. A hold past its time lapses when anybody next asks for work, and its place is free again.
 """
@@ -16,6 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
+from optimization.feedback.ahead import reservation_make, reservation_take_over, reservations_of
 from optimization.feedback.audience import questions_for
 from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.places import claims_lapse, place_free, place_take, request_lock, why_lost
@@ -31,7 +33,23 @@ def claim_next(*, workspace: Workspace, user: User) -> Claim | None:
     """The next question for this person, theirs for `hold_time()`; None when nothing waits for them."""
     member, now = _lock_member(workspace, user)
     claims_lapse(workspace=workspace, now=now)
-    return _active_hold(member, now) or _lapsed_hold(member, now) or _first_of_queue(member, now)
+    return (
+        _active_hold(member, now)
+        or _lapsed_hold(member, now)
+        or _first_of_queue(member, now)
+        or reservation_take_over(_all_asked(member), member.user_id, now + hold_time())
+    )
+
+
+@transaction.atomic
+def claim_ahead(*, workspace: Workspace, user: User) -> Claim | None:
+    """Reserve the next question for a person who holds one; None where nothing is held or nothing else waits."""
+    member, now = _lock_member(workspace, user)
+    held = list(reservations_of(user.pk, workspace.pk)[:2])
+    if not held or held[-1].ahead:
+        return held[-1] if held else None
+    claim = _first_of_queue(member, now)
+    return reservation_make(claim) if claim else None
 
 
 @transaction.atomic
@@ -42,6 +60,8 @@ def claim_renew(*, request: FeedbackRequest, user: User, fence: int) -> Claim:
     if mine is None or locked.state != RequestState.OPEN or not _is_alive(mine, locked):
         raise HoldLost(why_lost(locked, user))
     _keep(mine, mine.now)
+    reserved = Claim.objects.filter(user=user, state=ClaimState.ACTIVE, ahead=True)
+    reserved.filter(request__workspace=locked.workspace_id).update(expires_at=mine.expires_at)
     return mine
 
 
@@ -61,7 +81,7 @@ def _lock_member(workspace: Workspace, user: User) -> tuple[Membership, datetime
 
 
 def _active_hold(member: Membership, now: datetime) -> Claim | None:
-    mine = _holds(member, ClaimState.ACTIVE).first()
+    mine = _holds(member, ClaimState.ACTIVE).order_by("ahead", "pk").first()
     return _keep(mine, now) if mine else None
 
 
@@ -74,7 +94,7 @@ def _lapsed_hold(member: Membership, now: datetime) -> Claim | None:
 
 
 def _first_of_queue(member: Membership, now: datetime) -> Claim | None:
-    queue = questions_for(member).filter(taken__lt=F("wanted")).order_by("-priority", "id")
+    queue = _all_asked(member).filter(taken__lt=F("wanted"))
     put_off = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id, state=ClaimState.RELEASED)
     question = _lock_first(queue.exclude(Exists(put_off))) or _lock_first(queue)
     if question is None or not place_take(question):
@@ -82,6 +102,12 @@ def _first_of_queue(member: Membership, now: datetime) -> Claim | None:
     return Claim.objects.create(
         request=question, user_id=member.user_id, fence=question.fence, expires_at=now + hold_time()
     )
+
+
+def _all_asked(member: Membership) -> QuerySet[FeedbackRequest]:
+    """In the order of the queue, whether or not a place is free; without those that the person holds."""
+    own = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id, state=ClaimState.ACTIVE)
+    return questions_for(member).exclude(Exists(own)).order_by("-priority", "id")
 
 
 def _holds(member: Membership, state: ClaimState) -> QuerySet[Claim]:
@@ -102,9 +128,9 @@ def _keep(claim: Claim, now: datetime) -> Claim | None:
     """Extend the claim, unless it was answered or released in this very moment."""
     expires_at = now + hold_time()
     kept = Claim.objects.filter(pk=claim.pk, state=claim.state).update(
-        state=ClaimState.ACTIVE, expires_at=expires_at
+        state=ClaimState.ACTIVE, expires_at=expires_at, ahead=False
     )
-    claim.state, claim.expires_at = ClaimState.ACTIVE, expires_at
+    claim.state, claim.expires_at, claim.ahead = ClaimState.ACTIVE, expires_at, False
     return claim if kept else None
 
 
