@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import F, QuerySet
 
 from optimization.models import Claim, ClaimState, FeedbackRequest, RequestState
 
@@ -26,19 +26,20 @@ def reservations_of(user_id: int, workspace_id: int) -> QuerySet[Claim]:
     return own.filter(request__workspace=workspace_id).select_related("request").order_by("ahead", "pk")
 
 
+def reservations_by_others(user_id: int) -> QuerySet[Claim]:
+    return Claim.objects.filter(state=ClaimState.ACTIVE, ahead=True).exclude(user=user_id)
+
+
 def reservation_take_over(
     questions: QuerySet[FeedbackRequest], user_id: int, expires_at: datetime
 ) -> Claim | None:
-    """The first of `questions` that somebody else has only reserved becomes this person's hold."""
-    reserved = Claim.objects.filter(state=ClaimState.ACTIVE, ahead=True).exclude(user=user_id)
-    found = questions.filter(Exists(reserved.filter(request=OuterRef("pk"))))
-    question = found.select_for_update(skip_locked=True, of=("self",)).first()
-    theirs = reserved.filter(request=question).order_by("pk").first() if question else None
-    if question is None or theirs is None:
+    """The first of `questions`, which others have only reserved, becomes this person's hold."""
+    question = questions.select_for_update(skip_locked=True, of=("self",)).first()
+    if question is None:
         return None
-    if not Claim.objects.filter(pk=theirs.pk, state=ClaimState.ACTIVE, ahead=True).update(
-        state=ClaimState.LAPSED
-    ):
+    reserved = reservations_by_others(user_id).filter(request=question)
+    theirs = reserved.order_by("pk").first()
+    if theirs is None or not reserved.filter(pk=theirs.pk).update(state=ClaimState.LAPSED):
         return None
     FeedbackRequest.objects.filter(pk=question.pk).update(fence=F("fence") + 1)
     question.fence += 1

@@ -4,7 +4,9 @@
 2. The body is checked against the question, and what it says of places is turned into what it says of outputs.
 3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
-4. The last wanted answer closes the question and makes its work item due, in the same transaction.
+4. The last wanted answer settles the question, in the same transaction (feedback.settling).
+5. To a question whose time has run out, an answer counts in place while its effect is open: the item reads it again.
+   After that it is late, and is counted by a later step.
 """
 
 from __future__ import annotations
@@ -15,14 +17,13 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from optimization.feedback.errors import FeedbackError, HoldLost
-from optimization.feedback.notices import queue_changed
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
+from optimization.feedback.rereading import item_reread, run_lock
+from optimization.feedback.settling import request_settle
 from optimization.feedback.showings import order_shown
-from optimization.feedback.signals import item_due
 from optimization.losses.questions import QUESTION
 from optimization.losses.sides import answer_as_asked
 from optimization.models import (
@@ -32,11 +33,26 @@ from optimization.models import (
     Draft,
     FeedbackRequest,
     RequestState,
-    WorkItem,
-    WorkState,
 )
+from optimization.models.prepared import Prepared, PreparedUpdate
 
 LONGEST_SECONDS = 24 * 3600.0
+_GIVEN: Prepared[Answer] = Prepared(
+    lambda request, user, key_text: Answer.objects.filter(
+        Q(request=request) | Q(client_key=key_text), user=user
+    ),
+    *("request", "user", "key_text"),
+)
+_ANSWERED = PreparedUpdate(
+    lambda request, user: Claim.objects.filter(
+        request=request, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
+    ),
+    *("request", "user"),
+    state=ClaimState.ANSWERED,
+)
+_HOLDS: Prepared[Claim] = Prepared(
+    lambda request, user: Claim.objects.filter(request=request, user=user), "request", "user"
+)
 
 
 def answer_submit(
@@ -57,25 +73,38 @@ def answer_submit(
     checked = answer_parse(QUESTION.validate_python(request.question), body)
     if order := order_shown(request=request, user=user):
         checked = answer_as_asked(checked, order)
-    with transaction.atomic():
-        locked = request_lock(request)
-        if given := _already_given(request, user, client_key):
-            return given
-        if not _has_place(locked, user, fence):
-            raise HoldLost(why_lost(locked, user))
-        answer = Answer.objects.create(
-            request=locked,
-            user=user,
-            client_key=client_key,
-            body=checked.model_dump(mode="json"),
-            seconds=seconds_kept(seconds),
-        )
-        Claim.objects.filter(
-            request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
-        ).update(state=ClaimState.ANSWERED)
-        Draft.objects.filter(request=locked, user=user).delete()
-        _close_when_complete(locked)
-    return answer
+    sent = Answer(
+        user=user, client_key=client_key, body=checked.model_dump(mode="json"), seconds=seconds_kept(seconds)
+    )
+    try:
+        return _store(request, sent, fence)
+    except _TimeRanOut:
+        return _store(request, sent, fence, in_time=False)
+
+
+class _TimeRanOut(Exception):
+    """The question expired: its run has to be locked first."""
+
+
+@transaction.atomic
+def _store(request: FeedbackRequest, sent: Answer, fence: int, in_time: bool = True) -> Answer:
+    user = sent.user
+    if not in_time:
+        run_lock(request)
+    locked = request_lock(request)
+    if given := _already_given(request, user, sent.client_key):
+        return given
+    expired = locked.state == RequestState.EXPIRED
+    if expired and in_time:
+        raise _TimeRanOut
+    if not _has_place(locked, user, fence):
+        raise HoldLost(why_lost(locked, user))
+    sent.request, sent.late = locked, expired and not item_reread(locked)
+    sent.save(force_insert=True)
+    _ANSWERED(request=locked.pk, user=user.pk)
+    Draft.objects.filter(request=locked, user=user).delete()
+    request_settle(locked)
+    return sent
 
 
 def seconds_kept(seconds: float) -> float:
@@ -85,7 +114,7 @@ def seconds_kept(seconds: float) -> float:
 
 def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Answer | None:
     """In one query, so that an answer stored in between is seen whole or not at all."""
-    stored = Answer.objects.filter(Q(request=request) | Q(client_key=client_key), user=user)
+    stored = _GIVEN(request=request.pk, user=user.pk, key_text=client_key)
     given = {answer.request_id: answer for answer in stored}
     if given and request.pk not in given:
         raise FeedbackError("This client key already belongs to another of your answers; send a new one.")
@@ -94,26 +123,9 @@ def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Ans
 
 def _has_place(locked: FeedbackRequest, user: User, fence: int) -> bool:
     """Whether the person once held the question under this fence, and still does or finds a place free."""
-    held = Claim.objects.filter(request=locked, user=user)
-    if not held.filter(fence=fence).exists():
+    states = {claim.fence: claim.state for claim in _HOLDS(request=locked.pk, user=user.pk)}
+    if fence not in states:
         return False
-    if locked.state == RequestState.WITHDRAWN or held.filter(state=ClaimState.ACTIVE).exists():
+    if locked.state in {RequestState.WITHDRAWN, RequestState.EXPIRED} or ClaimState.ACTIVE in states.values():
         return True
     return place_take(locked)
-
-
-def _close_when_complete(locked: FeedbackRequest) -> None:
-    if locked.state != RequestState.OPEN or locked.answers.count() < locked.wanted:
-        return
-    FeedbackRequest.objects.filter(pk=locked.pk).update(state=RequestState.ANSWERED, answered_at=Now())
-    WorkItem.objects.filter(feedback_requests=locked, state=WorkState.WAITING).update(
-        state=WorkState.DUE, due_at=Now()
-    )
-    queue_changed(locked.workspace_id)
-    item_id, run_id = locked.item_id, locked.run_id
-    transaction.on_commit(lambda: announce(item_id, run_id))
-
-
-def announce(item_id: int | None, run_id: int) -> None:
-    """After commit: the item may go on."""
-    item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)

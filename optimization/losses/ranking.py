@@ -127,8 +127,11 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         """The feedback on each output: the mean of the annotators' ranks and scores, every note kept.
 
         `asked[i]` is the number, in the question, of the text that output i is; outputs that are the same share it.
+        Nobody's answers say nothing of any of them.
         """
         given = self.fitting(answers)
+        if not given and asked:
+            return [pooled([], [], criteria=self.criteria) for _ in asked]
         if not given:
             raise ValueError(f"{type(self).__name__} has no answers to read.")
         for answer in given:
@@ -161,7 +164,8 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         if not any(notes):
             notes[0] = [_placed(rank, total)]
         scores = [rank_score(one, total) for one in ranks]
-        return pooled(notes, scores, rank=rank, total=total, criteria=self.criteria)
+        weights = [answer.weight for answer in answers]
+        return pooled(notes, scores, weights, rank=rank, total=total, criteria=self.criteria)
 
 
 def _among(output: Any, target: Any) -> list[Any]:

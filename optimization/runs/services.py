@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Concat, Now
 from optimization.feedback.services import requests_withdraw
 from optimization.models import Call, Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
+from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
@@ -55,7 +56,9 @@ def run_resume(*, run: Run, user: User) -> Run:
         raise Conflict(
             f"“{run.name}” is {run.get_state_display().lower()}: only a paused run can be resumed."
         )
-    return _move(run, RunState.RUNNING, f"Resumed by {name_of(user)}.")
+    with transaction.atomic():
+        deadlines_resume(run)
+        return _move(run, RunState.RUNNING, f"Resumed by {name_of(user)}.")
 
 
 def run_retry(*, run: Run, user: User) -> Run:
@@ -76,6 +79,7 @@ def run_retry(*, run: Run, user: User) -> Run:
         WorkItem.objects.filter(run=run, state=WorkState.DUE).update(
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
+        deadlines_resume(run)
         return _move(run, RunState.RUNNING, f"Tried again by {name_of(user)}.")
 
 

@@ -22,7 +22,7 @@ from optimization.llm import (
 from optimization.llm.calls import EndpointCalls
 from optimization.llm.errors import BudgetSpent, NoLimitToPrice, RateLimited, ServerFailed
 from optimization.llm.wire import make_http_client, request_body
-from tests.llm.scripted import Answer, ScriptedEndpoint, cut_off, fails, says, streams
+from tests.llm.scripted import Answer, ScriptedEndpoint, fails, says, streams
 
 HELLO = CompletionRequest(
     messages=(Message(role="system", content="be kind"), Message(role="user", content="hi"))
@@ -266,7 +266,7 @@ async def test_calls_that_reserved_too_much_leave_room_for_those_that_waited(
         (fails(500), 0.0),
         (fails(429), 0.0),
         (says("late", delay=1), 0.1),
-        (cut_off(says("half a reply")), 0.1),
+        (says("half a reply", cut=True), 0.1),
         (Answer(b"<html></html>", content_type="text/html"), 0.1),
     ],
     ids=["failed", "refused", "late", "cut off", "garbled"],

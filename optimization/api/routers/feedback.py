@@ -34,8 +34,13 @@ from optimization.feedback.services import (
 )
 from optimization.losses.questions import Question
 from optimization.models import Audience, Claim, FeedbackRequest, RequestState
+from optimization.models.prepared import Prepared
 
 router = Subject("feedback")
+_REQUEST: Prepared[FeedbackRequest] = Prepared(
+    lambda workspace, request: FeedbackRequest.objects.filter(workspace=workspace, pk=request),
+    *("workspace", "request"),
+)
 
 
 class QuestionOut(Schema):
@@ -51,6 +56,9 @@ class ClaimOut(Schema):
     request: QuestionOut
     fence: int
     expires_at: datetime
+    due_at: datetime | None = Field(
+        None, description="When the time to answer runs out; null if it does not."
+    )
     draft: dict[str, Any] = {}
 
 
@@ -101,7 +109,8 @@ class PreviewOut(Schema):
 
 
 class RequestOut(Schema):
-    """A question as operators see it. `answers` counts those that are in."""
+    """A question as operators see it. `answers` counts those that are in; `stand_in` is “model” where its time ran out
+    and a model was asked instead."""
 
     id: int
     run: int
@@ -112,6 +121,9 @@ class RequestOut(Schema):
     wanted: int
     answers: int
     created_at: datetime
+    due_at: datetime | None
+    extended: int
+    stand_in: str
     answered_at: datetime | None
 
 
@@ -198,7 +210,7 @@ def feedback_draft(request: ApiRequest, request_id: Id, payload: DraftIn) -> Non
 
 
 def _found(request: ApiRequest, request_id: int) -> FeedbackRequest:
-    found = request.auth.workspace.feedback_requests.filter(pk=request_id).first()
+    found = _REQUEST.first(workspace=request.auth.workspace.pk, request=request_id)
     if found is None:
         raise missing("feedback request", request_id)
     return found
@@ -220,6 +232,7 @@ def _claim(claim: Claim) -> ClaimOut:
         ),
         fence=claim.fence,
         expires_at=claim.expires_at,
+        due_at=asked.due_at,
         draft=draft_load(request=asked, user=claim.user),
     )
 
@@ -235,5 +248,8 @@ def _request(row: FeedbackRequest) -> RequestOut:
         wanted=row.wanted,
         answers=len(row.answers.all()),
         created_at=row.created_at,
+        due_at=row.due_at,
+        extended=row.extended,
+        stand_in=row.stand_in,
         answered_at=row.answered_at,
     )

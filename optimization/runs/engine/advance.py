@@ -24,6 +24,7 @@ from optimization.models import Effect as EffectRow
 from optimization.runs.assembly import loss_made
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.candidates import candidate_merge, changed_parameters
+from optimization.runs.engine.deadlines import deadlines_carry_out
 from optimization.runs.engine.expansion import gather, payloads, read_result, write_result
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.pins import drift
@@ -63,6 +64,8 @@ def _advance_once(run_id: int) -> bool:
     """One pass; True if something was done and another may find more."""
     run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
     if run.state != RunState.RUNNING:
+        return False
+    if deadlines_carry_out(run) and run.state != RunState.RUNNING:
         return False
     if _waits(run):
         return False
@@ -148,6 +151,7 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
             kind=effect.kind,
             payload=payload,
             due_at=Now(),
+            reopened=int(run.restarted == run.iteration),
         )
         for index, payload in enumerate(parts)
     )

@@ -7,6 +7,7 @@ and then stops the run in words, with the item kept; any other error costs, past
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from optimization.llm import EndpointError
 from optimization.llm.scope import Suspended
@@ -16,8 +17,9 @@ from optimization.runs.work.backward import backward
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.examples import evaluate, forward
 from optimization.runs.work.proposals import propose
-from optimization.runs.work.settling import Adopt, Attention, GiveUp, Park, Return
+from optimization.runs.work.settling import Adopt, Attention, GiveUp, Park, Return, StoodIn
 from optimization.runs.work.sheet import Sheet, at_work
+from optimization.runs.work.terms import terms_of
 from optimization.runs.work.writer import Operation
 
 ERRORS_ALLOWED = 3
@@ -34,11 +36,12 @@ PLACES = {
 async def carry_out(sheet: Sheet, bench: Bench) -> None:
     """Do the item's work and store what came of it. Raises nothing but a cancellation, which stores nothing."""
     try:
-        with at_work(sheet):
+        with at_work(sheet, bench.resources):
             done: Operation = await WORK[sheet.item.kind](sheet, bench)
     except Suspended:
-        people = bench.config.people
-        done = Park(sheet.item, dict(sheet.asked), sheet.item.payload["audience"], people.wanted)
+        audience = sheet.item.payload["audience"]
+        terms = await bench.read(partial(terms_of, bench.run, bench.config.people, audience))
+        done = Park(sheet.item, dict(sheet.asked), audience, bench.config.people.within, terms)
     except EndpointError as error:
         done = _after_endpoint(sheet, error)
     except JournalMismatch as mismatch:
@@ -48,6 +51,8 @@ async def carry_out(sheet: Sheet, bench: Bench) -> None:
     if sheet.anew and any(sheet.adopted):
         calls, questions = map(frozenset, sheet.adopted)
         await bench.write(Adopt(sheet.item, calls, questions))
+    for request, answer in sheet.stood_in.items():
+        await bench.write(StoodIn(request, answer))
     await bench.write(done)
 
 

@@ -11,12 +11,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TypedDict
+from typing import Any, TypedDict
 
+from django.db.models import QuerySet
+
+from optimization.llm.messages import Resources
 from optimization.llm.scope import Scope, Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
-from optimization.losses.questions import ANSWER, QUESTION, Answer, Question
-from optimization.models import Call, Example, FeedbackRequest, RequestState, Run, WorkItem
+from optimization.losses.questions import QUESTION, Answer, Question
+from optimization.losses.standing_in import answered_by_model
+from optimization.models import Call, Example, FeedbackRequest, Run, WorkItem
+from optimization.runs.work.reading import answers_read
+
+STAND_IN_MODEL = "model"
 
 
 class Position(TypedDict):
@@ -30,11 +37,13 @@ class Position(TypedDict):
 
 @dataclass(frozen=True)
 class Stored:
-    """A question that was asked before from the item's place, with its answers; None while it is open."""
+    """A question that was asked before from the item's place, with its answers; None while it is open. `stand_in`:
+    its time ran out, and a model is asked for what is missing."""
 
     request: int
     question: Question
     answers: list[Answer] | None
+    stand_in: bool = False
 
 
 @dataclass
@@ -43,7 +52,8 @@ class Sheet:
 
     Begun `anew`, the item may ask models and people something else than what is stored under the same key: an answer
     that it reads was edited, or its iteration restarted. Both are kept then, the new one under the key with its digest.
-    `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id.
+    `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id;
+    `stood_in` what a model answered in place of people, by the question's id.
     """
 
     item: WorkItem
@@ -53,6 +63,7 @@ class Sheet:
     asked: dict[str, Question] = field(default_factory=dict)
     anew: bool = False
     adopted: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+    stood_in: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def scope(self) -> Position:
         """Where in the run the item stands."""
@@ -76,8 +87,8 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
     for call in Call.objects.filter(item__in=again):
         calls[call.item_id or 0][call.key] = call
     questions: dict[int, dict[str, Stored]] = defaultdict(dict)
-    for request in FeedbackRequest.objects.filter(item__in=again).prefetch_related("answers"):
-        questions[request.item_id or 0][request.key] = _stored(request)
+    for request, stored in _stored(FeedbackRequest.objects.filter(item__in=again)):
+        questions[request.item_id or 0][request.key] = stored
     examples = _examples(items)
     sheets = [
         Sheet(
@@ -104,8 +115,8 @@ def _leave_behind(sheets: Sequence[Sheet]) -> None:
     for call in Call.objects.filter(**left):
         calls[_place_in(call.key)][call.key] = call
     questions: dict[str, dict[str, Stored]] = defaultdict(dict)
-    for request in FeedbackRequest.objects.filter(**left).prefetch_related("answers"):
-        questions[_place_in(request.key)][request.key] = _stored(request)
+    for request, stored in _stored(FeedbackRequest.objects.filter(**left)):
+        questions[_place_in(request.key)][request.key] = stored
     for sheet in sheets:
         place = _place_in(Scope(**sheet.scope()).key())
         sheet.anew = True
@@ -118,12 +129,16 @@ def _place_in(key: str) -> str:
     return key.rsplit("/", 3)[0]
 
 
-def _stored(request: FeedbackRequest) -> Stored:
-    question = QUESTION.validate_python(request.question)
-    if request.state != RequestState.ANSWERED:
-        return Stored(request.pk, question, None)
-    given = sorted(request.answers.all(), key=lambda answer: answer.pk)
-    return Stored(request.pk, question, [ANSWER.validate_python(answer.body) for answer in given])
+def _stored(requests: QuerySet[FeedbackRequest]) -> Iterator[tuple[FeedbackRequest, Stored]]:
+    for request, answers in answers_read(requests):
+        question = QUESTION.validate_python(request.question)
+        missing = (
+            answers is not None and len(answers) < request.wanted and not hasattr(request, "adjudication")
+        )
+        yield (
+            request,
+            Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL),
+        )
 
 
 def _place(item: WorkItem) -> tuple[str, int]:
@@ -152,18 +167,23 @@ def current_sheet() -> Sheet:
 
 
 @contextmanager
-def at_work(sheet: Sheet) -> Iterator[Sheet]:
-    """Open the item's scope: calls and questions inside belong to it."""
+def at_work(sheet: Sheet, resources: Resources) -> Iterator[Sheet]:
+    """Open the item's scope: calls and questions inside belong to it. `resources` answer in place of people who did
+    not in time."""
     token = _sheet.set(sheet)
     try:
-        with scoped(**sheet.scope()), use_desk(QueueDesk()):
+        with scoped(**sheet.scope()), use_desk(QueueDesk(resources)):
             yield sheet
     finally:
         _sheet.reset(token)
 
 
 class QueueDesk:
-    """The desk of a durable run: an unanswered question parks its example until people have answered."""
+    """The desk of a durable run: an unanswered question parks its example until people have answered, or their time has
+    run out: then the answers that are there are all, or a model's is added to them."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
 
     async def ask(self, question: Question) -> list[Answer]:
         key = current_scope().key()
@@ -174,9 +194,15 @@ class QueueDesk:
             stored = sheet.questions.get(key)
         if stored and stored.answers is not None:
             sheet.adopted[1].add(stored.request)
-            return stored.answers
+            return [*stored.answers, *(await self._stand_in(stored, sheet) if stored.stand_in else ())]
         sheet.asked[key] = question
         raise Suspended(key)
+
+    async def _stand_in(self, stored: Stored, sheet: Sheet) -> list[Answer]:
+        with scoped(node=f"{current_scope().node}.stand_in"):
+            answer, model = await answered_by_model(stored.question, self._resources)
+        sheet.stood_in[stored.request] = {"model": model, "body": answer.model_dump(mode="json")}
+        return [answer]
 
 
 def _plain(question: Question) -> str:
