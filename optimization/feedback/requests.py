@@ -69,6 +69,9 @@ def request_open(
         },
     )
     if opened:
+        if item.run.without is not None:
+            reason = "The run asks what would be without this person."
+            Skip.objects.create(request=request, user=item.run.without, reason=reason)
         queue_changed(request.workspace_id)
     return request
 
