@@ -303,6 +303,7 @@ class Migration(migrations.Migration):
                         max_length=8,
                     ),
                 ),
+                ("ahead", models.BooleanField(default=False)),
                 ("expires_at", models.DateTimeField()),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
@@ -1558,6 +1559,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="claim",
             index=models.Index(fields=["user", "state"], name="claims_by_person"),
+        ),
+        migrations.AddIndex(
+            model_name="claim",
+            index=models.Index(
+                condition=models.Q(("ahead", True), ("state", "active")), fields=["user"], name="reservations"
+            ),
         ),
         migrations.AddConstraint(
             model_name="claim",
