@@ -37,6 +37,10 @@ ACTING = {
     "propose": "Rewriting the prompts",
     "evaluate": "Scoring the prompts: {done} of {total} examples",
     "commit": "Taking the step",
+    "rollout": "Sampling completions",
+    "reward": "Scoring completions: {done} of {total} prompts",
+    "train": "Training on them",
+    "evaluate_policy": "Measuring the checkpoint",
     "approve": "Waiting for a decision on the rewritten prompts",
 }
 # Of a run that does not run: its tone, its name and the next thing to do, where its reason names none.

@@ -30,10 +30,11 @@ def policy_run(steps: int, seed: int = 0) -> dict[str, Any]:
         "trainer": {
             "name": "GRPOTrainer",
             "args": {
-                "learning_rate": 1e-3,
+                "learning_rate": 3e-4,
                 "beta": 0.02,
                 "prompts_per_step": 32,
                 "group_size": 8,
+                "minibatches": 4,
                 "micro_batch_size": 256,
                 "sampling": {"max_tokens": 12},
                 "eval_frequency": 6,

@@ -17,7 +17,7 @@ from optimization.runs.checks import Errors, LaunchError
 from optimization.runs.engine.pins import policy_pins
 from optimization.runs.events import event_emit
 from optimization.runs.policy.config import ComponentChoice, PolicyRunConfig
-from optimization.runs.policy.rewards import reward_made
+from optimization.runs.policy.rewards import REWARDS, reward_made
 from optimization.runs.signals import run_due
 from optimization.trainers.effects import Split, TrainerState
 from optimization.trainers.plan import PlanError
@@ -101,7 +101,8 @@ def _component_checked(
     except ArgumentError as error:
         errors += [(f"{pointer}/reward/args{inner}", message) for inner, message in error.errors]
     except (TypeError, ValueError) as error:
-        errors.append((f"{pointer}/reward/name", str(error)))
+        place = "args" if component.reward.name in REWARDS else "name"
+        errors.append((f"{pointer}/reward/{place}", str(error)))
     version = (
         DatasetVersion.objects.filter(dataset__workspace=workspace, dataset__name=component.dataset)
         .select_related("dataset")
