@@ -24,8 +24,8 @@ REWARDS: dict[str, tuple[str, str]] = {
     "people": ("people, who rank a prompt's completions", "HumanRankingLoss"),
 }
 TRAINERS = {
-    "GRPOTrainer": "GRPO: completions of a prompt against each other",
-    "PPOTrainer": "PPO: each by its own reward",
+    "GRPOTrainer": "GRPO: against its group",
+    "PPOTrainer": "PPO: by its own reward",
 }
 # A trainer's arguments that have a field: by the argument, the field.
 PLAIN = (
@@ -97,7 +97,7 @@ class PolicyForm(forms.Form):
         initial=0.02,
         help_text="Keeps it near where it began; 0: nothing does.",
     )
-    max_tokens = forms.IntegerField(label="Longest completion, tokens", min_value=1, initial=12)
+    max_tokens = forms.IntegerField(label="Longest, tokens", min_value=1, initial=12)
     temperature = forms.FloatField(min_value=0.01, initial=1.0)
     minibatches = forms.IntegerField(label="Optimizer steps a batch", min_value=1, initial=4)
     epochs = forms.IntegerField(label="Passes over a batch", min_value=1, initial=1)

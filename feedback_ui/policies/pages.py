@@ -28,6 +28,8 @@ from optimization.runs.policy.selectors import (
 # Bounds between the shades: KL in nats, and how many times likelier (or less likely) the step made a token.
 KL_SHADES = (0.01, 0.05, 0.2, 0.8)
 RATIO_SHADES = (1.02, 1.1, 1.5)
+# Test prompts on which two checkpoints did equally well that are shown where they did so on all.
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,15 @@ def checkpoints_page(request: WorkspaceRequest, run_id: int) -> HttpResponse:
     a, b = request.GET.get("a", ""), request.GET.get("b", "")
     context: dict[str, Any] = {"run": run, "checkpoints": rows, "a": a, "b": b}
     if a and b:
-        context["pairs"] = compared(run, a, b)
+        pairs = compared(run, a, b)
+        shown = pairs if "all" in request.GET else [pair for pair in pairs if pair.gain] or pairs[:SHOWN]
+        context |= {
+            "pairs": shown,
+            "unseen": len(pairs) - len(shown),
+            "better": sum(pair.gain > 0 for pair in pairs),
+            "worse": sum(pair.gain < 0 for pair in pairs),
+            "equal": sum(pair.gain == 0 for pair in pairs),
+        }
         context["names"] = {row.key: f"step {row.step}" for row in rows} | {"initial": "the start"}
     return render(request, "policies/checkpoints.html", context)
 

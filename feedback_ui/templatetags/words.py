@@ -70,6 +70,12 @@ def signed(value: float | str | None) -> str:
 
 
 @register.filter
+def oneline(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())
+
+
+@register.filter
 def at(mapping: Mapping[str, Any], key: str) -> Any:
     return mapping.get(key)
 
