@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 # Tests and checks keep away from the data folder in which you work.
-test test-postgresql checks: export HANDGRAD_DATA := $(CURDIR)/build/test-data
+test test-postgresql checks chaos: export HANDGRAD_DATA := $(CURDIR)/build/test-data
 
 # Tests run side by side, a process for each core. Browser tests have a run of their own: Playwright leaves an event loop
 # behind, under which Django's ORM and pytest-asyncio refuse to work. With ARGS (`make test ARGS=tests/house`) one of the
@@ -22,7 +22,7 @@ define run_tests
 	exit $$failed
 endef
 
-.PHONY: help up setup test compose screenshot test-postgresql rehearsal rehearsal-policy ci checks lint format lock prepare prepare-tests
+.PHONY: chaos help up setup test compose screenshot test-postgresql rehearsal rehearsal-policy ci checks lint format lock prepare prepare-tests
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'

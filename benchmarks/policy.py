@@ -84,6 +84,7 @@ def run(python: str, module: str, folder: Path, steps: int, threads: int, sizes:
         "OMP_NUM_THREADS": str(threads),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
     done = subprocess.run(
         [python, "-m", module, str(folder), str(steps), str(threads), json.dumps(sizes)],

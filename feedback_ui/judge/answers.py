@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from feedback_ui.judge.verdict_words import Verdict, verdict_of
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.feedback.selectors import answers_of
-from optimization.losses.questions import QUESTION, RubricQuestion
 from optimization.models import Answer, RequestState
 
 PAGE = 50
@@ -29,23 +28,20 @@ class Fate:
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """One line of the list."""
+    """One line of the list: the newest version of an answer."""
 
     answer: Answer
 
     @property
-    def verdict(self) -> str:
-        """The level's label, or the choice, or the ranks."""
-        body: dict[str, Any] = self.answer.body
-        question = QUESTION.validate_python(self.answer.request.question)
-        if isinstance(question, RubricQuestion):
-            level = question.level(body["score"])
-            return level.label if level else ""
-        return str(body.get("choice") or ", ".join(map(str, body.get("ranks", []))) or _feedback(body))
+    def verdict(self) -> Verdict:
+        versions = list(self.answer.versions.all())
+        body = versions[-1].body if versions else self.answer.body
+        own = [one.order for one in self.answer.request.showings.all() if one.user_id == self.answer.user_id]
+        return verdict_of(self.answer.request.question, body, own[0] if own else [])
 
     @property
-    def improvements(self) -> list[str]:
-        return list(self.answer.body.get("improvements", []))
+    def changed(self) -> bool:
+        return bool(self.answer.versions.all())
 
     @property
     def iteration(self) -> int:
@@ -64,10 +60,6 @@ class GivenAnswer:
         if request.run.iteration > request.iteration:
             return Fate("stopped", f"Read; iteration {self.iteration} kept the prompts as they were")
         return Fate("acts", f"Waits for the step of iteration {self.iteration}")
-
-
-def _feedback(body: dict[str, Any]) -> str:
-    return "Feedback" if body.get("improvements") else "Nothing to improve"
 
 
 @requires(Action.FEEDBACK_ANSWER)

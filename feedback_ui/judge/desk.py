@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -50,6 +51,17 @@ def show_next(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
 def show_refused(request: WorkspaceRequest, item: Item, *, status: int, lost: str = "") -> HttpResponse:
     """The item again, with what was typed: a sentence at each wrong field, or why it can no longer be answered."""
     return _show(request, {"item": item, "lost": lost}, status=status)
+
+
+def show_earlier(
+    request: WorkspaceRequest, item: Item, versions: Sequence[Any], *, status: int = 200, lost: str = ""
+) -> HttpResponse:
+    """An item that was answered before, with its answer to be changed, and the versions of it.
+
+    A page of its own leads back to the list of answers; undone at the desk, to the desk.
+    """
+    back = request.POST.get("back", "" if wants_fragment(request) else "answers")
+    return _show(request, {"item": item, "versions": versions, "lost": lost, "back": back}, status=status)
 
 
 def go_on(request: WorkspaceRequest, notice: str = "") -> HttpResponse:

@@ -10,30 +10,29 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.urls import reverse
 
 from feedback_ui.judge.compared import Choice, Place, places_of, sides_of, verdicts_of
+from feedback_ui.judge.levels import Criterion, criteria_of, improvements_rule
+from feedback_ui.judge.submission import values_of
+from optimization.feedback.edits import answer_newest
 from optimization.feedback.services import draft_load, question_shown
-from optimization.losses.questions import PreferenceQuestion, Question, RankingQuestion, RubricQuestion
-from optimization.models import FeedbackRequest
+from optimization.feedback.showings import body_shown
+from optimization.losses.questions import (
+    ANSWER,
+    PreferenceQuestion,
+    Question,
+    RankingQuestion,
+    RubricQuestion,
+)
+from optimization.models import Answer, FeedbackRequest
 
-KEYS = 9
 TITLES = {
     "rubric": "How good is it?",
     "feedback": "What should be better?",
     "preference": "Which is better?",
     "ranking": "In what order do they come, the best first?",
 }
-
-
-@dataclass(frozen=True)
-class Level:
-    """`key` is the digit that chooses it, empty past the ninth."""
-
-    key: str
-    score: float
-    label: str
-    description: str
-    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Item:
-    """`values` are the fields of the form as they stand: a draft, or what was sent and did not fit."""
+    """`values` are the fields of the form as they stand: a draft, or what was sent and did not fit.
+
+    With `answer` the item was answered before, and its answer is to be changed.
+    """
 
     request: FeedbackRequest
     user: User
@@ -54,10 +56,31 @@ class Item:
     values: Mapping[str, Any] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     client_key: str = field(default_factory=lambda: uuid4().hex)
+    answer: Answer | None = None
 
     @classmethod
     def with_draft(cls, request: FeedbackRequest, fence: int, user: User) -> Item:
         return cls(request, user, fence, draft_load(request=request, user=user))
+
+    @classmethod
+    def with_answer(cls, answer: Answer) -> Item:
+        """With the newest version of the answer as it would be typed."""
+        shown = question_shown(request=answer.request, user=answer.user)
+        newest = body_shown(answer=answer, body=answer_newest(answer))
+        values = values_of(shown, ANSWER.validate_python(newest))
+        return cls(answer.request, answer.user, 0, values, answer=answer)
+
+    @property
+    def action(self) -> str:
+        """Where the form is sent."""
+        if self.answer:
+            return reverse("earlier_answer", args=[self.answer.pk])
+        return reverse("judge_answer", args=[self.request.pk])
+
+    @property
+    def draft_key(self) -> str:
+        """The name of the draft in the browser."""
+        return f"answer-{self.answer.pk}" if self.answer else str(self.request.pk)
 
     @cached_property
     def question(self) -> Question:
@@ -80,33 +103,14 @@ class Item:
         return parts if target in (None, "") else [*parts, Part("Expected", target)]
 
     @property
-    def levels(self) -> list[Level]:
-        """From the lowest score up, so that a higher digit is a better level."""
-        if not isinstance(self.question, RubricQuestion):
-            return []
-        chosen = str(self.values.get("score", ""))
-        return [
-            Level(
-                key=str(number) if number <= KEYS else "",
-                score=level.score,
-                label=level.label,
-                description=level.description,
-                chosen=str(level.score) == chosen,
-            )
-            for number, level in enumerate(sorted(self.question.levels, key=lambda level: level.score), 1)
-        ]
+    def criteria(self) -> list[Criterion]:
+        """What gets a level."""
+        question = self.question
+        return criteria_of(question, self.values, self.errors) if isinstance(question, RubricQuestion) else []
 
     @property
     def improvements_rule(self) -> str:
-        """From which level on improvements need not be given, in words; empty where they are simply asked for."""
-        if not isinstance(self.question, RubricQuestion):
-            return ""
-        free = [level.label for level in self.levels if not self.question.improvements_required(level.score)]
-        if not free:
-            return ""
-        if len(free) == len(self.levels):
-            return "Optional"
-        return f"Optional for “{free[0]}”" if len(free) == 1 else f"Optional from “{free[0]}” up"
+        return improvements_rule(self.question) if isinstance(self.question, RubricQuestion) else ""
 
     @property
     def reason_optional(self) -> bool:

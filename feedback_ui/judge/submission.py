@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +14,21 @@ from django.http import QueryDict
 from optimization.feedback.errors import InvalidAnswer
 from optimization.feedback.texts import lines
 from optimization.losses.questions import (
+    Answer,
+    FeedbackAnswer,
     FeedbackQuestion,
+    PreferenceAnswer,
     PreferenceQuestion,
     Question,
+    RankingAnswer,
     RankingQuestion,
+    RubricAnswer,
     RubricQuestion,
 )
 
-FIELD = re.compile(r"score|improvements|nothing|choice|reason|strengths|weaknesses|(rank|note)_\d{1,2}")
+FIELD = re.compile(
+    r"score(_\d{1,2})?|improvements|nothing|choice|reason|strengths|weaknesses|marks|(rank|note)_\d{1,2}"
+)
 
 
 @dataclass(frozen=True)
@@ -47,14 +55,26 @@ class Submission:
 
 
 def body_of(values: Mapping[str, str], question: Question) -> dict[str, Any]:
+    marks = marks_in(values)
+    said = _said(values, question, bool(marks))
+    return {**said, "marks": marks} if marks else said
+
+
+def marks_in(values: Mapping[str, Any]) -> list[Any]:
+    """The comments on words, which the page keeps as JSON in one field."""
+    try:
+        marks = json.loads(values.get("marks") or "[]")
+    except ValueError:
+        return []
+    return marks if isinstance(marks, list) else []
+
+
+def _said(values: Mapping[str, str], question: Question, has_marks: bool) -> dict[str, Any]:
     match question:
         case RubricQuestion():
-            return {
-                "score": values.get("score", ""),
-                "improvements": lines(values.get("improvements", "")),
-            }
+            return {**_scores(values, question), "improvements": lines(values.get("improvements", ""))}
         case FeedbackQuestion():
-            return _feedback(values)
+            return _feedback(values, has_marks)
         case PreferenceQuestion():
             said = {name: values.get(name, "") for name in ("reason", "strengths", "weaknesses")}
             return {"choice": values.get("choice", ""), **said}
@@ -62,10 +82,54 @@ def body_of(values: Mapping[str, str], question: Question) -> dict[str, Any]:
             return _ranking(values, len(question.outputs))
 
 
-def _feedback(values: Mapping[str, str]) -> dict[str, Any]:
+def values_of(question: Question, answer: Answer) -> dict[str, str]:
+    """The other way round: the form's fields as they would be typed for an answer to the question as it was shown."""
+    marks = [mark.model_dump() for mark in answer.marks]
+    values = _fields_of(question, answer)
+    return {**values, "marks": json.dumps(marks)} if marks else values
+
+
+def _fields_of(question: Question, answer: Answer) -> dict[str, str]:
+    match answer:
+        case RubricAnswer():
+            return {**_score_fields(question, answer), "improvements": "\n".join(answer.improvements)}
+        case FeedbackAnswer(improvements=improvements):
+            return (
+                {"improvements": "\n".join(improvements)}
+                if improvements or answer.marks
+                else {"nothing": "yes"}
+            )
+        case PreferenceAnswer():
+            return {
+                name: str(getattr(answer, name)) for name in ("choice", "reason", "strengths", "weaknesses")
+            }
+        case RankingAnswer(ranks=ranks, notes=notes):
+            places = {f"rank_{number}": str(rank) for number, rank in enumerate(ranks, 1)}
+            return places | {f"note_{number}": note for number, note in enumerate(notes, 1)}
+
+
+def _score_fields(question: Question, answer: RubricAnswer) -> dict[str, str]:
+    """A level's score as the form has it: whole numbers without a point."""
+    if isinstance(question, RubricQuestion) and question.aspects:
+        return {
+            f"score_{number}": f"{answer.scores[aspect.name]:g}"
+            for number, aspect in enumerate(question.aspects, 1)
+            if aspect.name in answer.scores
+        }
+    return {"score": f"{answer.score:g}"}
+
+
+def _scores(values: Mapping[str, str], question: RubricQuestion) -> dict[str, Any]:
+    if not question.aspects:
+        return {"score": values.get("score", "")}
+    fields = {aspect.name: f"score_{number}" for number, aspect in enumerate(question.aspects, 1)}
+    return {"scores": {name: values[field] for name, field in fields.items() if values.get(field)}}
+
+
+def _feedback(values: Mapping[str, str], has_marks: bool) -> dict[str, Any]:
     """Says on purpose that there is nothing to improve, or raises InvalidAnswer."""
     improvements = lines(values.get("improvements", ""))
-    if not improvements and "nothing" not in values:
+    if not (improvements or has_marks or "nothing" in values):
         raise InvalidAnswer(
             {"improvements": "Write what would make it better, or choose “Nothing to improve”."}
         )

@@ -37,6 +37,32 @@ class JsonField(forms.CharField):
         return value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
 
 
+class AspectsField(forms.CharField):
+    """Criteria that are judged one by one: a line each, the name, and after a colon what is asked.
+
+    With weights or levels of their own, which lines cannot say, they are JSON.
+    """
+
+    widget = forms.Textarea(
+        attrs={"rows": 3, "placeholder": "Facts: is everything right?\nTone: is it kind?"}
+    )
+
+    def to_python(self, value: Any) -> Any:
+        text = (super().to_python(value) or "").strip()
+        if text.startswith("["):
+            return JsonField().to_python(text)
+        parts = [line.partition(":") for line in text.splitlines() if line.strip()]
+        return [{"name": name.strip(), "description": asked.strip()} for name, _, asked in parts] or None
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        if any(set(aspect) - {"name", "description"} for aspect in value):
+            return JsonField().prepare_value(value)
+        said = [(aspect["name"], aspect.get("description")) for aspect in value]
+        return "\n".join(f"{name}: {asked}" if asked else name for name, asked in said)
+
+
 def fields_of(schema: Schema, left_out: frozenset[str]) -> Iterator[tuple[str, forms.Field]]:
     """A field for each argument that is to be chosen."""
     required = schema.get("required", ())
@@ -64,6 +90,8 @@ def _field(name: str, schema: Schema, required: bool) -> forms.Field:
     }
     if name == "require_feedback":
         return forms.ChoiceField(**told | {"choices": REMARKS, "initial": BELOW_THE_HIGHEST, "help_text": ""})
+    if name == "aspects":
+        return AspectsField(**told | {"initial": None})
     value, *others = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     if others or not value.get("type"):
         return JsonField(**told, or_text=not value.get("type") or "string" in _types([value, *others]))

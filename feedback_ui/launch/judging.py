@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from optimization.runs.config import ASKED
+
 # By the way of judging: its words, then the losses by which people and a model judge so.
 METHODS: dict[str, tuple[str, str, str]] = {
     "rubric": ("a rubric: which level is reached?", "HumanRubricLoss", "LLMRubricLoss"),
@@ -51,7 +53,7 @@ def judge_of_held_out(
     if held_out == BY_LEVELS:
         return {"name": "LLMRubricLoss", "args": {"criteria": criteria, "rubric": levels}}
     if held_out == SAME_BY_PEOPLE:
-        asked = {name: value for name, value in args.items() if name in {"criteria", "rubric", "n"}}
+        asked = {name: value for name, value in args.items() if name in ASKED}
         asked |= {"require_feedback": False} if method == "rubric" else {}
         return {"name": loss_name(method, "people"), "args": asked}
     return None

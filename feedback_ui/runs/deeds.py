@@ -1,4 +1,4 @@
-"""Pause, resume, cancel, retry: each is asked in words before it is done."""
+"""Pause, resume, cancel, retry, begin anew: each is asked in words before it is done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.models import Run
-from optimization.runs.services import Conflict, run_cancel, run_pause, run_replay_ask, run_resume, run_retry
+from optimization.runs.services import (
+    Conflict,
+    run_cancel,
+    run_pause,
+    run_replay_ask,
+    run_restart,
+    run_resume,
+    run_retry,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,15 @@ DEEDS = {
         "Mend the cause first. What has succeeded is used again; only what failed is done once more.",
         "Retry",
         "Trying again.",
+    ),
+    "restart": Deed(
+        run_restart,
+        "Begin this iteration anew?",
+        "It is done again from its start, with the code as it is now. Every call and answer that still fits is used "
+        "again; what the code asks otherwise is asked once more. A step that was taken already is kept, and the new one "
+        "becomes its revision.",
+        "Begin anew",
+        "Begun anew. What still fits is used again.",
     ),
     "replay": Deed(
         run_replay_ask,

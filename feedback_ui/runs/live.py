@@ -21,6 +21,7 @@ from feedback_ui.runs.settings_words import settings_facts, settings_line
 from optimization.accounts.permissions import Action, member_may
 from optimization.models import Membership, Run, RunKind, RunState
 from optimization.runs.replays import last_replay
+from optimization.runs.reverts import reverts_waiting
 from optimization.runs.selectors import (
     latest_changes,
     review_waiting,
@@ -79,6 +80,7 @@ def _context(run: Run, membership: Membership) -> dict[str, object]:
         "used": run_usage(run),
         "people": run_people(run),
         "replayed": last_replay(run),
+        "reverts": reverts_waiting(run),
         "may_write": member_may(membership, Action.RUNS_WRITE),
         "may_judge": member_may(membership, Action.FEEDBACK_ANSWER),
         "may_read_outputs": member_may(membership, Action.OUTPUTS_READ),

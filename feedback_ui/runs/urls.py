@@ -9,7 +9,7 @@ from feedback_ui.runs.fork import iteration_fork
 from feedback_ui.runs.pages import iteration_page, prompts_page, run_live, run_page
 from feedback_ui.runs.proposal import proposal_page
 from feedback_ui.runs.table import runs_table
-from feedback_ui.runs.words_page import version_words
+from feedback_ui.runs.words_page import version_revert, version_words
 
 urlpatterns = [
     path("", runs_table, name="runs"),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("<int:run_id>/checkpoints/<slug:key>/", checkpoint_download, name="checkpoint_download"),
     path("<int:run_id>/prompts/", prompts_page, name="run_prompts"),
     path("<int:run_id>/prompts/<int:version_id>/", version_words, name="version_words"),
+    path("<int:run_id>/prompts/<int:version_id>/revert/", version_revert, name="version_revert"),
     path("<int:run_id>/iterations/<int:name>/", iteration_page, name="iteration"),
     path("<int:run_id>/iterations/<int:name>/fork/", iteration_fork, name="iteration_fork"),
     path("<int:run_id>/proposals/<int:review_id>/", proposal_page, name="run_proposal"),

@@ -14,6 +14,7 @@ from optimization.api.parsing import StrictParser
 from optimization.api.principals import SessionAuth, TokenAuth
 from optimization.api.problems import CONTENT_TYPE
 from optimization.api.routers import (
+    answers,
     choices,
     datasets,
     endpoints,
@@ -84,5 +85,6 @@ api.add_router("/runs", past.router)
 api.add_router("/runs", proposals.router)
 api.add_router("", provenance.router)
 api.add_router("/feedback", feedback.router)
+api.add_router("/feedback", answers.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)

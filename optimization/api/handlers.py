@@ -117,7 +117,10 @@ def _edit(error: EditRefused) -> Refusal:
 
 
 def _answer(error: InvalidAnswer) -> Refusal:
-    faults = [Fault(detail=words, pointer=_pointer("/body", name)) for name, words in error.errors.items()]
+    faults = [
+        Fault(detail=words, pointer=_pointer("/body", *name.split("/", 1)))
+        for name, words in error.errors.items()
+    ]
     return Refusal(422, str(error), faults)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from optimization.feedback.errors import InvalidAnswer
 from optimization.feedback.texts import storable
 from optimization.losses.answers import check_answer
+from optimization.losses.aspects import answer_completed
 from optimization.losses.questions import (
     ANSWER,
     Answer,
@@ -17,6 +18,7 @@ from optimization.losses.questions import (
     Question,
     RankingAnswer,
     RubricAnswer,
+    RubricQuestion,
 )
 
 LIMIT_CHARACTERS = 20_000
@@ -35,27 +37,33 @@ REQUIRED = {
 }
 MALFORMED = {
     "score": "The score is a number.",
+    "scores": "The scores are numbers, each by the name of its aspect.",
     "choice": "The choice is A, B, tie, both_bad or abstain.",
     "ranks": "The ranks are a list of whole numbers, one for each output.",
     "improvements": "The improvements are a list of texts.",
     "notes": "The notes are a list of texts.",
+    "marks": "The marks are a list of {quote, comment}, each a text of at most 2,000 characters.",
 }
 
 
 def answer_parse(question: Question, body: dict[str, Any]) -> Answer:
     """`body` as an answer to `question`; raises InvalidAnswer with a sentence for each wrong field."""
-    answer = _well_formed(question.kind, body)
+    required = REQUIRED[question.kind]
+    if isinstance(question, RubricQuestion) and question.aspects:
+        required = {"scores": "Choose a level of each aspect."}
+        body = {"score": 0.0, **body}
+    answer = _well_formed(question.kind, body, required)
     if problems := check_answer(question, answer):
         raise InvalidAnswer(dict(problems))
-    return answer
+    return answer_completed(question, answer)
 
 
-def _well_formed(kind: str, body: dict[str, Any]) -> Answer:
+def _well_formed(kind: str, body: dict[str, Any], required: dict[str, str]) -> Answer:
     if body.get("kind", kind) != kind:
         raise InvalidAnswer({"kind": f"The question is a {kind} question; answer it as one."})
     fields = ANSWERS[kind].model_fields
     errors = {name: f"A {kind} answer has no field {name}." for name in body if name not in fields}
-    errors |= {name: words for name, words in REQUIRED[kind].items() if body.get(name) in (None, "", [])}
+    errors |= {name: words for name, words in required.items() if body.get(name) in (None, "", [], {})}
     errors |= {
         name: f"Shorten it: {LIMIT_CHARACTERS:,} characters are the most."
         for name, value in body.items()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.functions import Now
 
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.places import place_free, request_lock
@@ -27,8 +30,10 @@ def request_open(
     audience: str = Audience.PEOPLE,
     wanted: int = 1,
     priority: float = 0.0,
+    within: timedelta | None = None,
 ) -> FeedbackRequest:
-    """Put a question of a work item to people; asking again under the same key returns the first request.
+    """Put a question of a work item to people, who have `within` to answer; asking again under the same key returns
+    the first request.
 
     Call it in the transaction that parks the item, so that nobody answers before the item waits.
     """
@@ -44,6 +49,7 @@ def request_open(
             "audience": audience,
             "wanted": wanted,
             "priority": priority,
+            "due_at": None if within is None else Now() + within,
         },
     )
     if opened:
@@ -57,6 +63,13 @@ def requests_withdraw(*, run: Run) -> int:
     if withdrawn:
         queue_changed(run.workspace_id)
     return withdrawn
+
+
+def requests_left_withdraw(*, run: Run) -> None:
+    """At the end of an iteration that was begun anew: what nothing in it asks any more leaves the queue."""
+    left = run.feedback_requests.filter(iteration=run.iteration, item=None, state=RequestState.OPEN)
+    if left.update(state=RequestState.WITHDRAWN):
+        queue_changed(run.workspace_id)
 
 
 @transaction.atomic

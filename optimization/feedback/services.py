@@ -4,11 +4,18 @@ from optimization.feedback.answers import answer_submit
 from optimization.feedback.claims import claim_next, claim_release, claim_renew
 from optimization.feedback.drafts import draft_load, draft_save
 from optimization.feedback.edits import answer_edit
-from optimization.feedback.requests import request_open, request_skip, requests_withdraw
+from optimization.feedback.preview import answer_preview
+from optimization.feedback.requests import (
+    request_open,
+    request_skip,
+    requests_left_withdraw,
+    requests_withdraw,
+)
 from optimization.feedback.showings import question_shown
 
 __all__ = [
     "answer_edit",
+    "answer_preview",
     "answer_submit",
     "claim_next",
     "claim_release",
@@ -18,5 +25,6 @@ __all__ = [
     "question_shown",
     "request_open",
     "request_skip",
+    "requests_left_withdraw",
     "requests_withdraw",
 ]

@@ -7,12 +7,13 @@ rehearsal can be repeated.
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from django.contrib.auth.models import User
 
-from optimization.losses.questions import QUESTION, Question
-from optimization.losses.sides import outputs_compared, question_in_order
-from optimization.models import Audience, FeedbackRequest, Showing
+from optimization.losses.questions import ANSWER, QUESTION, Question
+from optimization.losses.sides import answer_as_shown, outputs_compared, question_in_order
+from optimization.models import Answer, Audience, FeedbackRequest, Showing
 
 chance = random.Random()
 COMPARING = ("preference", "ranking")
@@ -35,3 +36,11 @@ def order_shown(*, request: FeedbackRequest, user: User) -> list[int]:
         return []
     showing = Showing.objects.filter(request=request, user=user).first()
     return list(showing.order) if showing else []
+
+
+def body_shown(*, answer: Answer, body: dict[str, Any]) -> dict[str, Any]:
+    """A stored body of an answer in the terms in which its giver saw the question."""
+    order = order_shown(request=answer.request, user=answer.user)
+    if not order:
+        return body
+    return answer_as_shown(ANSWER.validate_python(body), order).model_dump(mode="json")

@@ -7,13 +7,15 @@ import math
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import httpx2
 
+from optimization.llm.breaker import Breaker
 from optimization.llm.budget import Budget
 from optimization.llm.endpoints import EndpointConfig
-from optimization.llm.errors import EndpointError, GarbledReply, NoLimitToPrice, RateLimited, TimedOut
-from optimization.llm.limits import MakeLimiter, in_memory
+from optimization.llm.errors import EndpointError, NoLimitToPrice, RateLimited
+from optimization.llm.limits import MakeLimiter, MakePlaces, in_memory, places_in_memory
 from optimization.llm.loops import PerLoop
 from optimization.llm.messages import Completion, CompletionRequest, Usage
 from optimization.llm.wire import MOST_CONNECTIONS, Reply, Wire
@@ -33,6 +35,7 @@ class EndpointCalls:
         *,
         http_client: Callable[[EndpointConfig], httpx2.AsyncClient],
         limiter: MakeLimiter = in_memory,
+        places: MakePlaces = places_in_memory,
         budget: Budget | None = None,
     ) -> None:
         self.name = name
@@ -44,7 +47,12 @@ class EndpointCalls:
         self.requests = limiter(f"{shared} requests", endpoint.rate_limit or math.inf)
         self.tokens = limiter(f"{shared} tokens", tokens) if tokens else None
         self._wire = PerLoop(lambda: Wire(self.where, endpoint, http_client(endpoint)))
-        self._slots = PerLoop(lambda: asyncio.Semaphore(endpoint.max_concurrent or MOST_CONNECTIONS))
+        most = endpoint.max_concurrent
+        self._places = PerLoop(
+            lambda: places(f"{shared} places", most) if most else asyncio.Semaphore(MOST_CONNECTIONS)
+        )
+        self._beginning = PerLoop(asyncio.Lock)
+        self._breaker = Breaker(self.where)
 
     async def complete(
         self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None
@@ -56,8 +64,7 @@ class EndpointCalls:
         attempt = 0
         while True:
             try:
-                async with self._slots.get():
-                    return await self._attempt(request, on_delta)
+                return await self._attempt(request, on_delta)
             except EndpointError as error:
                 attempt += 1
                 error.attempts = attempt
@@ -74,38 +81,53 @@ class EndpointCalls:
     async def _attempt(
         self, request: CompletionRequest, on_delta: Callable[[str], None] | None
     ) -> Completion:
-        wire = self._wire.get()
-        expected = tokens_expected(self.endpoint, request) if self.tokens else 0
-        reserved = await self._reserve(request)
-        spent = 0.0
+        """One attempt; its dollars are set aside before it takes a place, so that no place waits for them."""
+        bill = _Bill(await self._reserve(request))
         try:
-            if self.tokens:
-                await self.tokens.acquire(expected)
-            begun = await self.requests.acquire()
-            spent = reserved
-            started = time.perf_counter()
-            try:
-                reply = await wire.ask(request, on_delta)
-            except EndpointError as error:
-                self._note(error, begun)
-                if not isinstance(error, TimedOut | GarbledReply):
-                    spent = 0.0
-                raise
-            usage = self._usage(request, reply)
-            spent = usage.cost
-            self.requests.recover(begun=begun)
-            if self.tokens:
-                self.tokens.refund(expected - usage.tokens)
-            return Completion(
-                text=reply.text,
-                model=reply.model,
-                usage=usage,
-                latency=time.perf_counter() - started,
-                finish_reason=reply.finish_reason,
-            )
+            async with self._places.get():
+                return await self._ask(request, on_delta, bill)
         finally:
             if self.budget is not None:
-                await self.budget.settle(reserved, spent)
+                await self.budget.settle(bill.reserved, bill.spent)
+
+    async def _ask(
+        self, request: CompletionRequest, on_delta: Callable[[str], None] | None, bill: _Bill
+    ) -> Completion:
+        wire = self._wire.get()
+        expected = tokens_expected(self.endpoint, request) if self.tokens else 0
+        if self.tokens:
+            await self.tokens.acquire(expected)
+        await self._begin()
+        begun = await self.requests.acquire()
+        self._breaker.check()
+        bill.spent = bill.reserved
+        started, went_out = time.perf_counter(), self._breaker.now()
+        try:
+            reply = await wire.ask(request, on_delta)
+        except EndpointError as error:
+            self._note(error, begun)
+            self._breaker.failed(error, went_out)
+            if not error.billed:
+                bill.spent = 0.0
+            raise
+        usage = self._usage(request, reply)
+        bill.spent = usage.cost
+        self._breaker.succeeded()
+        self.requests.recover(begun=begun)
+        if self.tokens:
+            self.tokens.refund(expected - usage.tokens)
+        return Completion(
+            text=reply.text,
+            model=reply.model,
+            usage=usage,
+            latency=time.perf_counter() - started,
+            finish_reason=reply.finish_reason,
+        )
+
+    async def _begin(self) -> None:
+        """Calls begin one after another: a crowd that begins together comes back together, and has to wait for itself."""
+        async with self._beginning.get():
+            await asyncio.sleep(0)
 
     async def _reserve(self, request: CompletionRequest) -> float:
         """Set aside the most that an attempt can cost. A reply that may have been billed and is lost costs that."""
@@ -142,6 +164,14 @@ class EndpointCalls:
             return retry_after * (1.0 + 0.1 * random.random())
         longest = min(self.endpoint.retry_delay * 2.0 ** (attempt - 1), LONGEST_WAIT)
         return longest * random.uniform(0.5, 1.0)
+
+
+@dataclass
+class _Bill:
+    """What an attempt has set aside, and what of it is spent."""
+
+    reserved: float
+    spent: float = 0.0
 
 
 def prompt_tokens_at_most(request: CompletionRequest) -> int:

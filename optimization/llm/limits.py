@@ -11,6 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from optimization.llm.loops import PerLoop
@@ -38,11 +39,17 @@ def lowered(rpm: float, retry_after: float | None, ceiling: float) -> float:
 
 
 MakeLimiter = Callable[[str, float], Limiter]
+MakePlaces = Callable[[str, int], AbstractAsyncContextManager[object]]
 
 
 def in_memory(key: str, per_minute: float) -> RateLimiter:
     """A limiter of this process alone; a shared one is found by `key`, which names the address, the model and the unit."""
     return RateLimiter(per_minute)
+
+
+def places_in_memory(key: str, most: int) -> asyncio.Semaphore:
+    """Places for `most` calls at once in this process alone, used as `async with places`."""
+    return asyncio.Semaphore(most)
 
 
 class RateLimiter:

@@ -12,7 +12,7 @@ from optimization.llm.budget import Budget
 from optimization.llm.cache import CompletionCache, cache_key
 from optimization.llm.calls import EndpointCalls
 from optimization.llm.endpoints import EndpointConfig, ResourceConfig
-from optimization.llm.limits import MakeLimiter, in_memory
+from optimization.llm.limits import MakeLimiter, MakePlaces, in_memory, places_in_memory
 from optimization.llm.messages import Completion, CompletionRequest, Usage
 from optimization.llm.wire import make_http_client
 
@@ -23,8 +23,8 @@ class ResourceManager:
     """What modules, losses and optimizers are bound to.
 
     Aliases of equal endpoints share one client and its limits. `usage_by_alias` sums what the endpoints have used, by
-    the alias that was asked for. `on_delta(alias, text)` is told each piece of a streamed reply. `limiter` and
-    `http_client` let a deployment share limits between processes and check where connections go.
+    the alias that was asked for. `on_delta(alias, text)` is told each piece of a streamed reply. `limiter`,
+    `places` and `http_client` let a deployment share limits between processes and check where connections go.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class ResourceManager:
         cache: CompletionCache | None = None,
         on_delta: OnDelta | None = None,
         limiter: MakeLimiter = in_memory,
+        places: MakePlaces = places_in_memory,
         http_client: Callable[[EndpointConfig], httpx2.AsyncClient] = make_http_client,
     ) -> None:
         if isinstance(config, EndpointConfig):
@@ -45,6 +46,7 @@ class ResourceManager:
         self._cache = cache
         self._on_delta = on_delta
         self._limiter = limiter
+        self._places = places
         self._http_client = http_client
         self._by_alias: dict[str, EndpointCalls] = {}
         self._by_endpoint: dict[EndpointConfig, EndpointCalls] = {}
@@ -81,7 +83,12 @@ class ResourceManager:
         calls = self._by_endpoint.get(endpoint)
         if calls is None:
             calls = EndpointCalls(
-                name, endpoint, http_client=self._http_client, limiter=self._limiter, budget=self._budget
+                name,
+                endpoint,
+                http_client=self._http_client,
+                limiter=self._limiter,
+                places=self._places,
+                budget=self._budget,
             )
             self._by_endpoint[endpoint] = calls
         self._by_alias[alias] = calls

@@ -13,8 +13,11 @@ from optimization.losses.questions import (
     RankingAnswer,
     RankingQuestion,
     RubricAnswer,
+    RubricLevel,
     RubricQuestion,
 )
+
+MARKS = 50
 
 
 class Problem(NamedTuple):
@@ -26,6 +29,8 @@ class Problem(NamedTuple):
 
 def check_answer(question: Question, answer: Answer) -> list[Problem]:
     """What keeps an answer from being taken; an empty list if nothing does."""
+    if problems := _marks(question, answer):
+        return problems
     match question, answer:
         case RubricQuestion(), RubricAnswer():
             return _rubric(question, answer)
@@ -40,20 +45,57 @@ def check_answer(question: Question, answer: Answer) -> list[Problem]:
     ]
 
 
-def _rubric(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
-    if question.level(answer.score) is None:
-        known = ", ".join(f"{level.score:g}" for level in question.levels)
-        return [Problem("score", f"{answer.score:g} is not a score of this rubric. It has {known}.")]
-    if question.improvements_required(answer.score) and not any(text.strip() for text in answer.improvements):
-        return [
-            Problem("improvements", f"Say what should be better: a score of {answer.score:g} asks for it.")
-        ]
+def _marks(question: Question, answer: Answer) -> list[Problem]:
+    if len(answer.marks) > MARKS:
+        return [Problem("marks", f"There are {len(answer.marks)} comments on words; {MARKS} are the most.")]
+    total = len(question.outputs) if isinstance(question, PreferenceQuestion | RankingQuestion) else 1
+    wrong = [mark.output for mark in answer.marks if mark.output >= total]
+    if wrong:
+        return [Problem("marks", f"Output {wrong[0]} of a mark is not one of the {total}, counted from 0.")]
     return []
+
+
+def _rubric(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
+    given = [answer.score]
+    if question.aspects:
+        if problems := _aspects(question, answer):
+            return problems
+        given = list(answer.scores.values())
+    elif question.level(answer.score) is None:
+        return [Problem("score", _not_a_score(answer.score, question.levels))]
+    lowest = min(given)
+    said = any(text.strip() for text in answer.improvements) or answer.marks
+    if question.improvements_required(lowest) and not said:
+        return [Problem("improvements", f"Say what should be better: a score of {lowest:g} asks for it.")]
+    return []
+
+
+def _aspects(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
+    """One problem for each aspect without a level of its own, and for each score of what is no aspect."""
+    problems = []
+    for aspect in question.aspects:
+        score, levels = answer.scores.get(aspect.name), question.levels_of(aspect)
+        if score is None:
+            problems.append(Problem(f"scores/{aspect.name}", f"Choose a level for “{aspect.name}”."))
+        elif all(level.score != score for level in levels):
+            problems.append(Problem(f"scores/{aspect.name}", _not_a_score(score, levels)))
+    known = {aspect.name for aspect in question.aspects}
+    names = ", ".join(aspect.name for aspect in question.aspects)
+    return problems + [
+        Problem(f"scores/{name}", f"“{name}” is not an aspect of this rubric. It has {names}.")
+        for name in answer.scores
+        if name not in known
+    ]
+
+
+def _not_a_score(score: float, levels: Sequence[RubricLevel]) -> str:
+    known = ", ".join(f"{level.score:g}" for level in levels)
+    return f"{score:g} is not a score of this rubric. It has {known}."
 
 
 def _preference(question: PreferenceQuestion, answer: PreferenceAnswer) -> list[Problem]:
     said = f"{answer.reason}{answer.strengths}{answer.weaknesses}".strip()
-    if question.require_reason and answer.choice != "abstain" and not said:
+    if question.require_reason and answer.choice != "abstain" and not (said or answer.marks):
         return [Problem("reason", "Say in a few words why.")]
     return []
 

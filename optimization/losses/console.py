@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO, TypeVar, get_args
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.panel import Panel
 
 from optimization.core.values import as_text
 from optimization.losses.answers import check_answer
+from optimization.losses.aspects import answer_completed
 from optimization.losses.questions import (
     Answer,
     Choice,
@@ -24,6 +25,7 @@ from optimization.losses.questions import (
     RankingAnswer,
     RankingQuestion,
     RubricAnswer,
+    RubricLevel,
     RubricQuestion,
 )
 
@@ -53,7 +55,7 @@ class ConsoleDesk:
                 answer = self._read(question)
                 problems = check_answer(question, answer)
                 if not problems:
-                    return answer
+                    return answer_completed(question, answer)
                 for problem in problems:
                     self._complain(problem.message)
 
@@ -85,11 +87,17 @@ class ConsoleDesk:
                 return self._ranking(question)
 
     def _rubric(self, question: RubricQuestion) -> RubricAnswer:
-        for level in question.levels:
-            self.console.print(f"  {level}", markup=False)
-        score = self._until("Score", float, "a number")
+        scores = {
+            aspect.name: self._score(aspect.name, question.levels_of(aspect)) for aspect in question.aspects
+        }
+        score = 0.0 if scores else self._score("Score", question.levels)
         wanted = question.require_feedback is not False
-        return RubricAnswer(score, self._lines("Improvements") if wanted else [])
+        return RubricAnswer(score, self._lines("Improvements") if wanted else [], scores=scores)
+
+    def _score(self, asked: str, levels: Sequence[RubricLevel]) -> float:
+        for level in levels:
+            self.console.print(f"  {level}", markup=False)
+        return self._until(asked, float, "a number")
 
     def _preference(self, question: PreferenceQuestion) -> PreferenceAnswer:
         choice = self._until(

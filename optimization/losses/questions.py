@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -23,6 +24,17 @@ class RubricLevel(BaseModel):
         return f"{self.score:g}: {self.label}" + (f" - {self.description}" if self.description else "")
 
 
+class Aspect(BaseModel):
+    """One of several criteria of a rubric: `weight` is its part in the score, `levels` are its own where it has any."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(min_length=1, max_length=80)
+    description: str = ""
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+    levels: tuple[RubricLevel, ...] = ()
+
+
 class _Question(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -32,12 +44,17 @@ class _Question(BaseModel):
 
 
 class RubricQuestion(_Question):
-    """Which level does `output` reach? `require_feedback` as in HumanRubricLoss."""
+    """Which level does `output` reach, in each of `aspects` where there are any? `require_feedback` as in
+    HumanRubricLoss."""
 
     kind: Literal["rubric"] = "rubric"
     output: Any
     levels: tuple[RubricLevel, ...]
+    aspects: tuple[Aspect, ...] = ()
     require_feedback: bool | float = True
+
+    def levels_of(self, aspect: Aspect) -> tuple[RubricLevel, ...]:
+        return aspect.levels or self.levels
 
     def level(self, score: float) -> RubricLevel | None:
         """The level of that score, if there is one."""
@@ -78,38 +95,77 @@ Question = Annotated[
 ]
 
 
-class FeedbackAnswer(BaseModel):
+class Mark(BaseModel):
+    """A comment on words of an output: `quote` are the words, `output` is the place of the output among those that are
+    compared, `start` where the words begin in the text as it was shown, to find them again."""
+
+    quote: str = Field(min_length=1, max_length=2000)
+    comment: str = Field(min_length=1, max_length=2000)
+    output: int = Field(0, ge=0)
+    start: int | None = Field(None, ge=0)
+
+    def __str__(self) -> str:
+        return f"On “{' '.join(self.quote.split())}”: {self.comment.strip()}"
+
+
+class Marked(BaseModel):
+    """An answer may comment on words of what it judges, besides all else."""
+
+    marks: list[Mark] = []
+
+    def said_of_words(self, output: int = 0) -> list[str]:
+        """The comments on words of an output, each with the words."""
+        return [str(mark) for mark in self.marks if mark.output == output]
+
+
+class FeedbackAnswer(Marked):
     kind: Literal["feedback"] = "feedback"
     improvements: list[str] = []
 
-    def __init__(self, improvements: list[str] | None = None, *, kind: str = "feedback") -> None:
-        super().__init__(kind=kind, improvements=[] if improvements is None else improvements)
+    def __init__(
+        self,
+        improvements: list[str] | None = None,
+        *,
+        marks: Sequence[Mark] = (),
+        kind: str = "feedback",
+    ) -> None:
+        super().__init__(kind=kind, improvements=[] if improvements is None else improvements, marks=marks)
 
 
-class RubricAnswer(BaseModel):
-    """`score` is one of the rubric's scores."""
+class RubricAnswer(Marked):
+    """`score` is one of the rubric's scores. Where the rubric has aspects, `scores` has one of each aspect's by its
+    name, and `score` is what they make together (losses.aspects)."""
 
     kind: Literal["rubric"] = "rubric"
     score: float
     improvements: list[str] = []
     justification: str = ""
+    scores: dict[str, float] = {}
 
     def __init__(
         self,
-        score: float,
+        score: float = 0.0,
         improvements: list[str] | None = None,
         justification: str = "",
+        scores: dict[str, float] | None = None,
         *,
+        marks: Sequence[Mark] = (),
         kind: str = "rubric",
     ) -> None:
-        given = [] if improvements is None else improvements
-        super().__init__(kind=kind, score=score, improvements=given, justification=justification)
+        super().__init__(
+            kind=kind,
+            score=score,
+            improvements=[] if improvements is None else improvements,
+            justification=justification,
+            scores={} if scores is None else scores,
+            marks=marks,
+        )
 
 
 Choice = Literal["A", "B", "tie", "both_bad", "abstain"]
 
 
-class PreferenceAnswer(BaseModel):
+class PreferenceAnswer(Marked):
     """`strengths` are the better output's, `weaknesses` the other's."""
 
     kind: Literal["preference"] = "preference"
@@ -125,20 +181,30 @@ class PreferenceAnswer(BaseModel):
         strengths: str = "",
         weaknesses: str = "",
         *,
+        marks: Sequence[Mark] = (),
         kind: str = "preference",
     ) -> None:
-        super().__init__(kind=kind, choice=choice, reason=reason, strengths=strengths, weaknesses=weaknesses)
+        super().__init__(
+            kind=kind, choice=choice, reason=reason, strengths=strengths, weaknesses=weaknesses, marks=marks
+        )
 
 
-class RankingAnswer(BaseModel):
+class RankingAnswer(Marked):
     """`ranks[i]` is the rank of output i, 1 the best; `notes[i]` what was said of it."""
 
     kind: Literal["ranking"] = "ranking"
     ranks: list[int]
     notes: list[str] = []
 
-    def __init__(self, ranks: list[int], notes: list[str] | None = None, *, kind: str = "ranking") -> None:
-        super().__init__(kind=kind, ranks=ranks, notes=[] if notes is None else notes)
+    def __init__(
+        self,
+        ranks: list[int],
+        notes: list[str] | None = None,
+        *,
+        marks: Sequence[Mark] = (),
+        kind: str = "ranking",
+    ) -> None:
+        super().__init__(kind=kind, ranks=ranks, notes=[] if notes is None else notes, marks=marks)
 
 
 Answer = Annotated[

@@ -19,6 +19,7 @@ from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
 from optimization.models.policies import Checkpoint, PolicyJob, PolicyStep, RolloutGroup, RolloutSource
 from optimization.models.programs import Program, ProgramVersion
+from optimization.models.reverts import Revert
 from optimization.models.reviews import Decision, ProposalReview
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunKind, RunState, Score
 from optimization.models.tapes import Tape
@@ -56,6 +57,7 @@ __all__ = [
     "ProgramVersion",
     "ProposalReview",
     "RequestState",
+    "Revert",
     "Role",
     "RolloutGroup",
     "RolloutSource",

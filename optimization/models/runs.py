@@ -40,7 +40,7 @@ class Run(models.Model):
     Of `budget` US dollars so many are `spent`, and `reserved` for calls under way. `trainer_state` is where the
     algorithm stands at the start of `iteration`. `reason` says in words why the run is in its state, and what to do
     where something is to be done. A fork begins where its `parent` stood at the start of iteration `forked_at`, with
-    the parent's own parameter versions.
+    the parent's own parameter versions. `restarted` is the iteration that was begun anew last.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
@@ -56,6 +56,7 @@ class Run(models.Model):
     state_since = models.DateTimeField()
     iteration = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)
+    restarted = models.PositiveIntegerField(null=True, blank=True)
     trainer_state = models.JSONField(default=dict)
     optimizer_state = models.JSONField(default=dict)
     event_seq = models.PositiveBigIntegerField(default=0)

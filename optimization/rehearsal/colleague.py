@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from optimization.losses.questions import (
     RankingAnswer,
     RankingQuestion,
     RubricAnswer,
+    RubricLevel,
     RubricQuestion,
 )
 from optimization.rehearsal.brief import Brief
@@ -53,11 +54,21 @@ class Persona:
 
     def _rubric(self, question: RubricQuestion) -> RubricAnswer:
         verdict = _verdict(question.output, question)
-        score = verdict.level([level.score for level in question.levels], self.leniency)
+        scores = {
+            aspect.name: self._level(verdict, question.levels_of(aspect)) for aspect in question.aspects
+        }
         improvements = self._improvements(verdict)
         if question.require_feedback is True and not improvements:
             improvements = [CONTENT]
-        return RubricAnswer(score=score, improvements=improvements, justification=verdict.justification())
+        return RubricAnswer(
+            score=self._level(verdict, question.levels),
+            improvements=improvements,
+            justification=verdict.justification(),
+            scores=scores,
+        )
+
+    def _level(self, verdict: Verdict, levels: Sequence[RubricLevel]) -> float:
+        return verdict.level([level.score for level in levels], self.leniency)
 
     def _preference(self, question: PreferenceQuestion) -> PreferenceAnswer:
         a, b = (_verdict(output, question) for output in question.outputs)

@@ -82,12 +82,22 @@ def _summary(request: ChatRequest, schema: Schema) -> dict[str, Any]:
 
 def _rubric(request: ChatRequest, schema: Schema) -> dict[str, Any]:
     verdict = _verdicts(request)[0]
-    score = verdict.level(_levels(schema["properties"]["score"]))
+    properties = schema["properties"]
+    if "scores" in properties:
+        aspects = properties["scores"]["properties"].items()
+        chosen: dict[str, Any] = {"scores": {name: _level(verdict, score) for name, score in aspects}}
+    else:
+        chosen = {"score": _level(verdict, properties["score"])}
     return {
-        "score": int(score) if score.is_integer() else score,
+        **chosen,
         "justification": verdict.justification(),
         "actionable_improvements": verdict.improvements(),
     }
+
+
+def _level(verdict: Verdict, score: Schema) -> float | int:
+    level = verdict.level(_levels(score))
+    return int(level) if level.is_integer() else level
 
 
 def _levels(score: Schema) -> list[float]:
@@ -146,6 +156,7 @@ _PARTS: dict[frozenset[str], Part] = {
     frozenset({"value", "reason"}): _update,
     frozenset({"kept", "problem"}): _check,
     frozenset({"score", "justification"}): _rubric,
+    frozenset({"scores", "justification"}): _rubric,
     frozenset({"winner", "reason"}): _preference,
     frozenset({"ranking", "comparison"}): _ranking,
     frozenset({"actionable_improvements"}): _improvements,

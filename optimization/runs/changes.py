@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optimization.models import (
     Answer,
@@ -17,13 +17,15 @@ from optimization.models import (
 )
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
+from optimization.runs.people import name_of
 from optimization.runs.results import outcomes_of
 from optimization.runs.said import remarks_in
 
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id."""
+    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id, and
+    `put_back` names who put an earlier version back."""
 
     version: int
     name: str
@@ -33,6 +35,7 @@ class ParameterChange:
     number: int
     accepted: bool
     pieces: tuple[Piece, ...]
+    put_back: str = ""
 
     @property
     def node(self) -> str:
@@ -115,7 +118,9 @@ def current_parameters(run: Run) -> list[ParameterVersion]:
 
 def step_changes(step: Step) -> Iterable[ParameterChange]:
     """Each parameter that the step changed, as it was before and after it."""
-    return candidate_diff(step.previous, step.candidate, accepted=True)
+    by = {revert.version_id: name_of(revert.user) for revert in step.reverts.select_related("user")}
+    for change in candidate_diff(step.previous, step.candidate, accepted=True):
+        yield replace(change, put_back=by.get(change.version, ""))
 
 
 def candidate_diff(
@@ -129,14 +134,10 @@ def candidate_diff(
 
 
 def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
-    step = (
-        Step.objects.filter(run=run, iteration=iteration)
-        .order_by("-revision")
-        .select_related("candidate", "previous")
-        .first()
-    )
-    if step is not None:
+    steps = Step.objects.filter(run=run, iteration=iteration).order_by("revision")
+    for step in (taken := list(steps.select_related("candidate", "previous"))):
         yield from step_changes(step)
+    if taken:
         return
     proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
     for version in proposed.select_related("parent").order_by("pk"):
@@ -162,7 +163,9 @@ def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
     """What was said in the iteration, equal remarks counted together, the most frequent first."""
     said: list[tuple[str, int]] = []
     people: set[int] = set()
-    answers = Answer.objects.filter(request__run=run, request__iteration=iteration).order_by("pk")
+    answers = Answer.objects.filter(
+        request__run=run, request__iteration=iteration, request__item__isnull=False
+    ).order_by("pk")
     for user, item, body in answers.values_list("user", "request__item", "body"):
         people.add(user)
         said += [(text, item) for text in remarks_in(body)]

@@ -7,6 +7,10 @@ LABELS: dict[str, tuple[str, str]] = {
     # losses
     "criteria": ("What is judged", "One question, as judges read it."),
     "rubric": ("Levels", "Two or more with distinct scores; the lowest counts 0, the highest 1."),
+    "aspects": (
+        "Judged one by one",
+        "Criteria that each get a level, one a line, such as “Facts: is everything right?”. Nothing for one level in all.",
+    ),
     "require_feedback": (
         "Judges must say what would be better",
         "Always, never, or for a score and those below it.",

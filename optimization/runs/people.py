@@ -21,6 +21,11 @@ class PersonAtWork:
     is_rehearsal: bool
 
 
+def name_of(user: User) -> str:
+    """As the words of a run call a person."""
+    return user.first_name or user.get_username()
+
+
 def run_people(run: Run) -> list[PersonAtWork]:
     """Those who answer or have answered, who holds something first, then by answers."""
     answers = dict(

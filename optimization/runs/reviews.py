@@ -30,6 +30,7 @@ from optimization.runs.changes import ParameterChange, candidate_diff
 from optimization.runs.engine.candidates import candidate_create
 from optimization.runs.engine.reviews import approval_of
 from optimization.runs.events import event_emit
+from optimization.runs.people import name_of
 from optimization.runs.signals import run_due
 from optimization.runs.states import Conflict
 from optimization.trainers.effects import Evaluation
@@ -106,8 +107,7 @@ def _decided_before(
     same = all(taken[name] == text for name, text in texts.items())
     if review.decided_by == user and review.decision == decision and same:
         return review
-    by = review.decided_by
-    name = (by.first_name or by.get_username()) if by else "somebody"
+    name = name_of(review.decided_by) if review.decided_by else "somebody"
     raise Conflict(f"It is decided already: {name} {review.decision} this proposal.")
 
 

@@ -30,27 +30,44 @@ class Said:
 def said_of(sample: int, question: Mapping[str, Any], body: Mapping[str, Any]) -> Said:
     """What the answer `body` says of one of the outputs that the question is about."""
     match ANSWER.validate_python(body):
-        case RubricAnswer(score=score, improvements=improvements, justification=justification):
-            labels = {level["score"]: level["label"] for level in question.get("levels", ())}
-            return Said(score, labels.get(score, ""), tuple(improvements), justification)
-        case FeedbackAnswer(improvements=improvements):
-            return Said(improvements=tuple(improvements))
+        case RubricAnswer(score=score, improvements=improvements, justification=justification) as answer:
+            said = (*improvements, *answer.said_of_words())
+            return Said(score, rubric_label(question, answer), said, justification)
+        case FeedbackAnswer(improvements=improvements) as answer:
+            return Said(improvements=(*improvements, *answer.said_of_words()))
         case PreferenceAnswer() as answer:
             return Said(label=_verdict(answer, sample), improvements=tuple(comments(answer)[sample]))
-        case RankingAnswer(ranks=ranks, notes=notes):
-            noted = lines(notes[sample]) if sample < len(notes) else []
+        case RankingAnswer(ranks=ranks, notes=notes) as answer:
+            noted = lines(*notes[sample : sample + 1]) + answer.said_of_words(sample)
             return Said(label=f"rank {ranks[sample]} of {len(ranks)}", improvements=tuple(noted))
 
 
 def remarks_in(body: Mapping[str, Any]) -> list[str]:
     """Every remark of an answer, of whichever output."""
-    match ANSWER.validate_python(body):
+    answer = ANSWER.validate_python(body)
+    marks = [str(mark) for mark in answer.marks]
+    match answer:
         case RubricAnswer(improvements=improvements) | FeedbackAnswer(improvements=improvements):
-            return list(improvements)
+            return [*improvements, *marks]
         case PreferenceAnswer(reason=reason, strengths=strengths, weaknesses=weaknesses):
-            return lines(reason, strengths, weaknesses)
+            return lines(reason, strengths, weaknesses) + marks
         case RankingAnswer(notes=notes):
-            return lines(*notes)
+            return lines(*notes) + marks
+
+
+def rubric_label(question: Mapping[str, Any], answer: RubricAnswer) -> str:
+    """The level's label; with several aspects, each with its own."""
+    levels = {level["score"]: level["label"] for level in question.get("levels", ())}
+    if not answer.scores:
+        return str(levels.get(answer.score, ""))
+    own = {
+        aspect["name"]: {level["score"]: level["label"] for level in aspect["levels"]}
+        for aspect in question.get("aspects", ())
+    }
+    chosen = (
+        (name, (own.get(name) or levels).get(score, f"{score:g}")) for name, score in answer.scores.items()
+    )
+    return ", ".join(f"{name}: {label}" for name, label in chosen)
 
 
 def _verdict(answer: PreferenceAnswer, sample: int) -> str:

@@ -7,15 +7,20 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat, Now
 
 from optimization.feedback.services import requests_withdraw
-from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
+from optimization.models import Call, Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
+from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
+from optimization.runs.people import name_of
 from optimization.runs.policy.launch import policy_launch
+from optimization.runs.restart import run_restart
+from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
 from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
@@ -24,6 +29,7 @@ __all__ = [
     "Conflict",
     "EditRefused",
     "LaunchError",
+    "parameter_revert",
     "policy_launch",
     "proposal_decide",
     "run_cancel",
@@ -31,20 +37,17 @@ __all__ = [
     "run_launch",
     "run_pause",
     "run_replay_ask",
+    "run_restart",
     "run_resume",
     "run_retry",
     "run_set_budget",
 ]
 
 
-def _label(user: User) -> str:
-    return user.first_name or user.get_username()
-
-
 def run_pause(*, run: Run, user: User) -> Run:
     """No new work is taken; calls in flight end and are stored; questions stay open and answers are kept."""
     return _move(
-        run, RunState.PAUSED, f"Paused by {_label(user)}. Answers are kept; Resume goes on where it stands."
+        run, RunState.PAUSED, f"Paused by {name_of(user)}. Answers are kept; Resume goes on where it stands."
     )
 
 
@@ -53,21 +56,31 @@ def run_resume(*, run: Run, user: User) -> Run:
         raise Conflict(
             f"“{run.name}” is {run.get_state_display().lower()}: only a paused run can be resumed."
         )
-    return _move(run, RunState.RUNNING, f"Resumed by {_label(user)}.")
+    with transaction.atomic():
+        deadlines_resume(run)
+        return _move(run, RunState.RUNNING, f"Resumed by {name_of(user)}.")
 
 
 def run_retry(*, run: Run, user: User) -> Run:
-    """Try again what has failed, with the counts of errors cleared; everything stored is used again."""
+    """Try again what has failed, with the counts of errors cleared.
+
+    The replies that failed work was built on are asked for again, and stay on the bill, unless people have judged what
+    was made of them; everything else stored is used.
+    """
     if run.state != RunState.NEEDS_ATTENTION:
         raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: there is nothing to retry.")
     with transaction.atomic():
-        WorkItem.objects.filter(
+        failed = WorkItem.objects.filter(
             run=run, effect__iteration=run.iteration, effect__done_at=None, state=WorkState.FAILED
-        ).update(state=WorkState.DUE, done_at=None)
+        )
+        set_aside = Concat("key", Value(" set aside "), Cast("pk", CharField()))
+        Call.objects.filter(run=run, item__in=failed.filter(feedback_requests=None)).update(key=set_aside)
+        failed.update(state=WorkState.DUE, done_at=None)
         WorkItem.objects.filter(run=run, state=WorkState.DUE).update(
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
-        return _move(run, RunState.RUNNING, f"Tried again by {_label(user)}.")
+        deadlines_resume(run)
+        return _move(run, RunState.RUNNING, f"Tried again by {name_of(user)}.")
 
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
@@ -92,14 +105,14 @@ def run_set_budget(*, run: Run, user: User, budget: Decimal | None) -> Run:
     if not changed.update(budget=budget):
         raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: it spends nothing any more.")
     run.refresh_from_db()
-    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": _label(user)})
+    event_emit(run.pk, "budget", {"budget": None if budget is None else str(budget), "by": name_of(user)})
     return run
 
 
 def run_cancel(*, run: Run, user: User) -> Run:
     """For good: open questions are withdrawn; answers still under way are stored, thanked for and not used."""
     with transaction.atomic():
-        moved = _move(run, RunState.CANCELLED, f"Cancelled by {_label(user)}.")
+        moved = _move(run, RunState.CANCELLED, f"Cancelled by {name_of(user)}.")
         requests_withdraw(run=run)
         return moved
 

@@ -51,6 +51,8 @@ class Trainer:
     """
 
     Plan: ClassVar[type[Plan]] = Plan
+    keeps_pool: ClassVar[bool] = False
+    """Whether it chooses the current candidate among all of its own, so that none given from outside would stay."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from optimization.feedback.services import request_open
-from optimization.losses.questions import RubricLevel, RubricQuestion
+from optimization.losses.questions import Aspect, PreferenceQuestion, RubricLevel, RubricQuestion
 from optimization.models import (
     Answer,
     Claim,
@@ -15,6 +15,7 @@ from optimization.models import (
     FeedbackRequest,
     Membership,
     Run,
+    Showing,
     WorkItem,
     Workspace,
     WorkState,
@@ -64,7 +65,7 @@ def test_a_claim_shows_the_question_and_nothing_that_tells_who_wrote_it(as_role:
     FeedbackRequest.objects.update(question={**request.question, "model": "gpt-x", "score": 0.5})
     claim = as_role("annotator").post("/feedback/claim")
     assert claim.status_code == 200
-    assert set(claim.json()) == {"request", "fence", "expires_at", "draft"}
+    assert set(claim.json()) == {"request", "fence", "expires_at", "due_at", "draft"}
     shown = claim.json()["request"]
     assert set(shown) == {"id", "kind", "iteration", "question"}
     assert shown["question"]["output"] == "Reply 0"
@@ -195,3 +196,55 @@ def test_a_claim_under_an_idempotency_key_is_replayed(as_role: As, run: Run) -> 
     script = as_role("annotator")
     first = script.post("/feedback/claim", Idempotency_Key="one")
     assert script.post("/feedback/claim", Idempotency_Key="one").json() == first.json()
+
+
+def test_an_answer_is_changed_and_every_version_kept(as_role: As, run: Run) -> None:
+    ask(run)
+    script = as_role("annotator")
+    given = answer(script, script.post("/feedback/claim").json()).json()["answer_id"]
+    changed = script.send("PUT", f"/feedback/answers/{given}", {"body": {**GOOD, "score": 1}})
+    assert changed.status_code == 200, changed.content
+    assert [version["body"]["score"] for version in changed.json()["history"]] == [5, 1]
+    listed = script.get("/feedback/answers").json()["items"]
+    assert [(row["id"], row["body"]["score"], row["versions"]) for row in listed] == [(given, 1, 2)]
+    assert as_role("operator").get(f"/feedback/answers/{given}").status_code == 404
+    assert script.send("PUT", f"/feedback/answers/{given}", {"body": {"score": 3}}).status_code == 422
+
+
+def test_a_pair_comes_and_goes_in_the_order_in_which_it_was_shown(as_role: As, run: Run, members) -> None:
+    item = make_item(make_effect(run), 0, state=WorkState.WAITING)
+    question = request_open(item=item, key="k", question=PreferenceQuestion(criteria="", outputs=("a", "b")))
+    Showing.objects.create(request=question, user=members["annotator"].user, order=[1, 0])
+    script = as_role("annotator")
+    claim = script.post("/feedback/claim").json()
+    assert claim["request"]["question"]["outputs"] == ["b", "a"]
+    given = answer(script, claim, {"choice": "A", "reason": "x"}).json()["answer_id"]
+    assert Answer.objects.get().body["choice"] == "B"
+    shown = script.get(f"/feedback/answers/{given}").json()
+    assert (shown["body"]["choice"], shown["question"]["outputs"]) == ("A", ["b", "a"])
+
+
+def test_a_missing_aspect_is_pointed_to(as_role: As, run: Run) -> None:
+    item = make_item(make_effect(run), 0, state=WorkState.WAITING)
+    aspects = (Aspect(name="Facts"), Aspect(name="Tone"))
+    question = RubricQuestion(criteria="", output="x", levels=LEVELS, aspects=aspects, require_feedback=False)
+    request_open(item=item, key="k", question=question)
+    script = as_role("annotator")
+    claim = script.post("/feedback/claim").json()
+    refused = answer(script, claim, {"scores": {"Facts": 5}})
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["#/body/scores/Tone"]
+    assert answer(script, claim, {"scores": {"Facts": 5, "Tone": 1}}).status_code == 201
+    assert Answer.objects.get().body["score"] == 3
+
+
+def test_how_an_answer_would_be_read_is_told_before_it_is_sent(as_role: As, run: Run) -> None:
+    asked = ask(run)[0]
+    path = f"/feedback/requests/{asked.pk}/preview"
+    assert as_role("annotator").post(path, {"body": GOOD}).status_code == 409
+    as_role("annotator").post("/feedback/claim")
+    told = as_role("annotator").post(path, {"body": GOOD})
+    assert told.status_code == 200
+    [reading] = told.json()["outputs"]
+    assert (reading["remarks"], reading["score"]) == (["Say when."], 1.0)
+    assert reading["text"] == "- Say when.\nScore: 1.00\nInput: Late\nOutput: Reply 0"
+    assert not Answer.objects.exists()

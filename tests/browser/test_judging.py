@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from optimization.losses.questions import FeedbackQuestion, PreferenceQuestion, RankingQuestion
+from optimization.losses.questions import Aspect, FeedbackQuestion, PreferenceQuestion, RankingQuestion
 from optimization.models import Answer, Claim, ClaimState, Showing, Skip
 from tests.browser.conftest import SignedIn
 from tests.feedback.scene import Scene, rubric
@@ -222,3 +224,84 @@ def test_a_ranking_is_pressed_moved_tied_and_dragged(
     expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
     order, ranks = Showing.objects.get().order, Answer.objects.get().body["ranks"]
     assert [ranks[output] for output in order] == [3, 1, 2]
+
+
+def test_a_rubric_of_several_aspects_is_judged_with_a_digit_each(
+    signed_in: SignedIn, scene: Scene, dana: User
+) -> None:
+    facts, tone = Aspect(name="Facts", description="Is everything right?"), Aspect(name="Tone")
+    scene.ask(rubric("First reply", aspects=(facts, tone)))
+    scene.ask(rubric("Second reply"))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Choose a level for “Tone”.")).to_be_visible()
+    expect(page.get_by_role("group", name="Facts").get_by_role("radio", name="Mostly")).to_be_checked()
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    assert Answer.objects.get().body["scores"] == {"Facts": 4.0, "Tone": 5.0}
+    assert Answer.objects.get().body["score"] == 4.5
+
+
+def test_undo_brings_the_last_answer_back_to_be_changed(page: Page) -> None:
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    page.keyboard.press("i")
+    page.keyboard.type("Half a thought")
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    expect(page.locator(".item__text .reading")).to_have_text("First reply")
+    expect(page.get_by_role("radio", name="Mostly")).to_be_checked()
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Your answer counts as it is now.")).to_be_visible()
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    expect(page.get_by_label("What would make it better?")).to_have_value("Half a thought")
+    assert Answer.objects.get().body["score"] == 5.0
+    page.get_by_role("link", name="My answers").click()
+    page.get_by_role("link", name="Fully").click()
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Mostly")).to_be_visible()
+    expect(page).to_have_url(re.compile("/answers/$"))
+
+
+SELECT = """(words) => {
+  const text = document.querySelector("[data-judged='0']");
+  const node = document.createTreeWalker(text, NodeFilter.SHOW_TEXT).nextNode();
+  const range = document.createRange();
+  range.setStart(node, node.data.indexOf(words));
+  range.setEnd(node, node.data.indexOf(words) + words.length);
+  document.getSelection().removeAllRanges();
+  document.getSelection().addRange(range);
+}"""
+
+
+def test_selected_words_get_a_comment_of_their_own(signed_in: SignedIn, scene: Scene, dana: User) -> None:
+    scene.ask(rubric("I do not expect it by Saturday, sorry."))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    page.evaluate(SELECT, "by Saturday")
+    expect(page.locator("#mark-words")).to_be_visible()
+    page.keyboard.press("c")
+    page.keyboard.type("Say which one")
+    page.keyboard.press("Enter")
+    marks = page.get_by_role("region", name="Comments on words")
+    expect(marks).to_contain_text("by Saturday")
+    expect(page.locator("#hold")).to_contain_text("Saved.")
+    page.reload()
+    expect(marks).to_contain_text("Say which one")
+    page.evaluate(SELECT, "sorry")
+    page.locator("#mark-words").click()
+    page.keyboard.type("Once is enough")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="Take back the comment “Once is enough”").click()
+    expect(marks).not_to_contain_text("Once is enough")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    [mark] = Answer.objects.get().body["marks"]
+    assert mark == {"quote": "by Saturday", "comment": "Say which one", "output": 0, "start": 19}

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from optimization.losses.questions import PreferenceQuestion, RankingQuestion
+from optimization.losses.questions import PreferenceQuestion, Question, RankingQuestion
 from optimization.models import Answer, Claim, ClaimState, Draft, Membership, Role, Showing, Skip
 from tests.feedback.scene import Scene, let_expire, rubric
 
@@ -176,3 +176,88 @@ def test_my_answers_say_what_became_of_them(desk: Client, scene: Scene) -> None:
     scene.run.iteration = 1
     scene.run.save()
     assert "iteration 1 kept the prompts as they were" in desk.get("/answers/").content.decode()
+
+
+def test_an_answer_can_be_changed_and_every_version_is_kept(desk: Client, scene: Scene) -> None:
+    scene.ask(wanted=2)
+    address, fields = form_of(desk)
+    desk.post(address, {**fields, "score": "2", "improvements": "Say when"})
+    given = Answer.objects.get()
+    earlier = f"/answers/{given.pk}/"
+    page = desk.get(earlier).content.decode()
+    assert re.search(r'value="2"[^>]*checked', page)
+    assert "Say when" in page
+    assert "Say what should be better" in desk.post(earlier, {"score": "1"}).content.decode()
+    changed = desk.post(earlier, {"score": "3", "improvements": "Say when\r\nSay who"}, follow=True)
+    assert "Your answer counts as it is now." in changed.content.decode()
+    given.refresh_from_db()
+    assert given.body["improvements"] == ["Say when", "Say who"]
+    assert [version.body["score"] for version in given.versions.order_by("number")] == [2.0, 3.0]
+    assert "2 versions" in desk.get(earlier).content.decode()
+
+
+def test_a_change_of_a_pair_is_about_the_sides_as_they_were_shown(desk: Client, scene: Scene) -> None:
+    question = scene.ask(PreferenceQuestion(criteria="", outputs=("One", "Two")))
+    Showing.objects.create(request=question, user=User.objects.get(username="dana"), order=[1, 0])
+    address, fields = form_of(desk)
+    desk.post(address, {**fields, "choice": "A", "reason": "kinder"})
+    given = Answer.objects.get()
+    assert given.body["choice"] == "B"
+    assert re.search(r'value="A"[^>]*checked', desk.get(f"/answers/{given.pk}/").content.decode())
+    assert "The left one is better" in desk.get("/answers/").content.decode()
+    desk.post(f"/answers/{given.pk}/", {"choice": "B", "reason": "kinder"})
+    given.refresh_from_db()
+    assert given.body["choice"] == "A"
+
+
+def test_what_became_of_an_answer_has_a_page_for_its_giver_alone(
+    desk: Client, scene: Scene, omar: User
+) -> None:
+    scene.ask()
+    address, fields = form_of(desk)
+    desk.post(address, {**fields, "score": "4"})
+    place = f"/answers/{Answer.objects.get().pk}/"
+    assert "What became of your answer" in desk.get(f"{place}became/").content.decode()
+    other = Client()
+    other.force_login(omar)
+    assert other.get(place).status_code == other.get(f"{place}became/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("question", "sent", "expected"),
+    [
+        (rubric("A reply"), {"score": "2", "improvements": "Say when"}, ["- Say when", "Score: 0.25"]),
+        (rubric("A reply"), {"score": "2"}, ["Before it can be sent", "Say what should be better"]),
+        (rubric("A reply"), {"score": "5"}, ["Only the score counts: 1.00 of 1."]),
+        (
+            PreferenceQuestion(criteria="", outputs=("One", "Two")),
+            {"choice": "A", "reason": "kinder"},
+            ["- Preferred. Strength: kinder", "- The other output was better: kinder", "Right"],
+        ),
+        (
+            RankingQuestion(criteria="", outputs=("One", "Two")),
+            {"rank_1": "2", "rank_2": "1", "note_1": "cold"},
+            ["- cold", "Ranked #1/2.", "Text 2"],
+        ),
+    ],
+)
+def test_how_an_answer_will_be_read_is_shown_before_it_is_sent(
+    desk: Client, scene: Scene, question: Question, sent: dict[str, str], expected: list[str]
+) -> None:
+    asked = scene.ask(question)
+    before = desk.post(f"/judge/{asked.pk}/read/", sent, headers=FRAGMENT).content.decode()
+    assert "You have not held this question" in before
+    desk.get("/judge/")
+    html = desk.post(f"/judge/{asked.pk}/read/", sent, headers=FRAGMENT).content.decode()
+    assert [words for words in expected if words not in html] == []
+    assert not Answer.objects.exists()
+
+
+def test_among_several_losses_a_reading_has_its_weight(desk: Client, scene: Scene) -> None:
+    asked = scene.ask()
+    members = [[{"name": "VerifierLoss"}, 1], [{"name": "HumanRubricLoss"}, 2]]
+    scene.run.config = {"loss": {"name": "CompositeLoss", "args": {"losses": members}}}
+    scene.run.save()
+    desk.get("/judge/")
+    page = desk.post(f"/judge/{asked.pk}/read/", {"score": "2", "improvements": "Say when\nSay who"})
+    assert "- [Weight: 2.0] Say when | Say who" in page.content.decode()

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from optimization.losses import (
+    Aspect,
     ConsoleDesk,
     FeedbackAnswer,
     HumanFeedbackLoss,
@@ -68,6 +69,14 @@ async def test_the_console_asks_a_rubric_question_until_the_answer_fits() -> Non
         assert text in shown
     assert "Give a number." in shown
     assert "4 is not a score of this rubric. It has 1, 2, 3, 5." in shown
+
+
+async def test_the_console_asks_for_a_level_of_each_aspect() -> None:
+    loss = HumanRubricLoss("Is it good?", LEVELS, aspects=[Aspect(name="Facts"), Aspect(name="Tone")])
+    answers, shown = await on_console(loss, loss.question("x"), "5", "3", "Greet.", "")  # type: ignore[arg-type]
+
+    assert answers == [RubricAnswer(4.0, ["Greet."], scores={"Facts": 5, "Tone": 3})]
+    assert "Facts" in shown
 
 
 async def test_the_console_asks_again_where_an_improvement_is_required() -> None:

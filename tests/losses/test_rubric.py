@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from optimization.core import ReplyError, ValueKind
 from optimization.losses import HumanRubricLoss, LLMRubricLoss, RubricAnswer, RubricLevel, ScriptedDesk
-from optimization.losses.rubric import Rubric
+from optimization.losses.aspects import Rubric
 from tests.core.scripted import Model
 from tests.losses.rubrics import LEVELS
 

@@ -45,6 +45,12 @@ def launched(client: Client, **changes: object) -> dict[str, Any]:
     [
         ({"method": "rubric"}, "HumanRubricLoss", {"require_feedback": 4.0}),
         ({"method": "rubric", "judged_by": "model", "loss_alias": "strict"}, "LLMRubricLoss", {"alias": "strict"}),
+        (
+            {"method": "rubric", "loss_aspects": "Facts: is it right?\n\nTone"},
+            "HumanRubricLoss",
+            {"aspects": [{"name": "Facts", "description": "is it right?"}, {"name": "Tone", "description": ""}]},
+        ),
+        ({"method": "rubric", "loss_aspects": '[{"name": "Tone", "weight": 2}]'}, "HumanRubricLoss", {"aspects": [{"name": "Tone", "weight": 2}]}),
         ({"method": "feedback"}, "HumanFeedbackLoss", {}),
         (
             {"method": "feedback", "loss_prompt_template": "What lacks {output}?", "loss_show_context": False},
@@ -74,7 +80,7 @@ def test_every_way_of_judging_can_be_launched(
     loss = launched(operator, **changes)["loss"]
     assert loss["name"] == name
     assert loss["args"].items() >= args.items()
-    assert set(loss["args"]) <= {*args, "criteria", "rubric"}
+    assert set(loss["args"]) <= {*args, "criteria", "rubric", "require_feedback"}
 
 
 def test_the_form_reaches_every_loss(operator: Client) -> None:

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.dispatch import receiver
 from django.test import Client
 
-from optimization.models import Membership, Run, Workspace
+from optimization.models import Membership, Run, RunState, Workspace
 from optimization.runs.events import event_emit
 from optimization.runs.signals import replay_wanted
 from tests.api.conftest import As, as_role
@@ -64,3 +64,31 @@ class TestReplay:
         response = as_role("operator").post(f"/runs/{run.pk}/replay")
         assert response.status_code == 409
         assert "has done nothing yet" in response.json()["detail"]
+
+
+class TestRevert:
+    def test_from_the_page_of_a_version(self, operator: Client, run: Run) -> None:
+        Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED)
+        version = run.parameter_versions.get(name="draft.system_prompt", number=1)
+        page = f"/runs/{run.pk}/prompts/{version.pk}/"
+        shown = operator.get(page)
+        assert "Go back to this version" in text(shown)
+        assert "Version 3" in text(shown)
+        assert "Go back to version 1?" in text(operator.get(f"{page}revert/"))
+
+        done = operator.post(f"{page}revert/", {"reason": "It was kinder."}, follow=True)
+
+        assert "is back at version 1" in done.content.decode()
+        assert "version 1 put back by operator" in text(done)
+        assert "the one in use" in text(operator.get(page))
+        assert run.reverts.get().reason == "It was kinder."
+
+    def test_over_rest(self, as_role: As, run: Run) -> None:
+        Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED)
+        version = run.parameter_versions.get(name="draft.system_prompt", number=2)
+        address = f"/runs/{run.pk}/parameters/{version.pk}/revert"
+        found = as_role("operator").post(address, {"reason": ""}).json()
+        assert (found["number"], found["done"]) == (2, True)
+        assert as_role("operator").post(address, {}).status_code == 409
+        missing = f"/runs/{run.pk}/parameters/999999/revert"
+        assert as_role("operator").post(missing, {}).status_code == 404

@@ -28,6 +28,7 @@ from optimization.runs.services import (
     run_fork,
     run_launch,
     run_pause,
+    run_restart,
     run_resume,
     run_retry,
     run_set_budget,
@@ -49,6 +50,7 @@ class RunOut(Schema):
     tone: Literal["acts", "waits", "stopped", "done", "attention"]
     next_step: str
     reason: str
+    due: datetime | None = Field(description="When the first open question's time runs out.")
     progress: tuple[int, int] | None = Field(description="Parts of the present phase: done, of all.")
     program: str = Field(description="Of a policy's run, the model that it began as.")
     dataset: str
@@ -196,6 +198,13 @@ def run_retry_now(request: ApiRequest, run_id: Id) -> RunWhole:
     return _whole(run_retry(run=run_found(request, run_id), user=request.auth.user))
 
 
+@router.route("POST", "/{run_id}/restart", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
+def run_restart_now(request: ApiRequest, run_id: Id) -> RunWhole:
+    """Begins the iteration of a stopped run anew, with the code as it is now; every call and answer that still fits is
+    used again."""
+    return _whole(run_restart(run=run_found(request, run_id), user=request.auth.user))
+
+
 def _launched(request: ApiRequest, payload: LaunchIn) -> Run:
     workspace, user, config = request.auth.workspace, request.auth.user, payload.config
     if isinstance(config, RunConfig):
@@ -227,6 +236,7 @@ def _row(row: RunRow) -> dict[str, Any]:
         "tone": status.tone,
         "next_step": status.next_step,
         "reason": run.reason,
+        "due": status.due,
         "progress": status.progress,
         "kind": RunKind(run.kind),
         "program": run.program_version.program.name if run.program_version else run.subject,

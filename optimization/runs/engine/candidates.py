@@ -21,13 +21,17 @@ def candidate_create(
     origin: Origin = Origin.OPTIMIZER,
 ) -> Candidate:
     """`present` with new values for some parameters, each a new version that remembers what its writer was `told`."""
+    versions = {version.name: version for version in present.versions.all()}
+    texts = {name: version.value for name, version in versions.items()} | dict(values)
+    key, known = _key_for(effect, label, texts)
+    if known is not None:
+        return known
     candidate = Candidate.objects.create(
         run_id=effect.run_id,
-        key=f"{effect.iteration}.{effect.ordinal}.{label}",
+        key=key,
         iteration=effect.iteration,
         optimizer_state=dict(optimizer_state or present.optimizer_state),
     )
-    versions = {version.name: version for version in present.versions.all()}
     for name, value in values.items():
         versions[name] = _version(effect, versions[name], value, (told or {}).get(name, ()), origin)
     candidate.versions.set(versions.values())
@@ -36,19 +40,35 @@ def candidate_create(
 
 def candidate_merge(*, effect: Effect, present: Candidate, take: Mapping[str, str]) -> Candidate:
     """`present` with some parameters' versions taken from other candidates, by parameter name and candidate key."""
+    versions = {version.name: version for version in present.versions.all()}
+    for name, taken in take.items():
+        versions[name] = ParameterVersion.objects.get(
+            candidates__run=effect.run_id, candidates__key=taken, name=name
+        )
+    key, known = _key_for(effect, "0", {name: version.value for name, version in versions.items()})
+    if known is not None:
+        return known
     merged = Candidate.objects.create(
         run_id=effect.run_id,
-        key=f"{effect.iteration}.{effect.ordinal}.0",
+        key=key,
         iteration=effect.iteration,
         optimizer_state=present.optimizer_state,
     )
-    versions = {version.name: version for version in present.versions.all()}
-    for name, key in take.items():
-        versions[name] = ParameterVersion.objects.get(
-            candidates__run=effect.run_id, candidates__key=key, name=name
-        )
     merged.versions.set(versions.values())
     return merged
+
+
+def _key_for(effect: Effect, label: str, texts: Mapping[str, str]) -> tuple[str, Candidate | None]:
+    """A key that says where the candidate was made, and the candidate of these very texts that was made there before
+    the iteration was begun anew, if there is one."""
+    key = base = f"{effect.iteration}.{effect.ordinal}.{label}"
+    number = 1
+    while (known := Candidate.objects.filter(run=effect.run_id, key=key).first()) is not None:
+        if dict(known.versions.values_list("name", "value")) == texts:
+            return key, known
+        number += 1
+        key = f"{base}~{number}"
+    return key, None
 
 
 def changed_parameters(before: Candidate, after: Candidate) -> list[str]:

@@ -31,13 +31,22 @@ def policy_pins(config: PolicyRunConfig) -> dict[str, Any]:
     return {"trainer": trainer_digest(config.trainer.name), "state_schema": STATE_SCHEMA}
 
 
+def pins_now(run: Run) -> dict[str, Any]:
+    """The digests of the code as it is now, for an iteration that is begun anew with it."""
+    pins = {**run.pins, "trainer": trainer_digest(config_of(run).trainer.name)}
+    if run.program_version is None:
+        return pins
+    registered = run.program_version.spec.get("registered")
+    program = program_digest(get_program(registered).build()) if registered else run.program_version.digest
+    return {**pins, "program": program}
+
+
 def trainer_digest(name: str) -> str:
-    """SHA-256 over the source of the trainer's class and of the classes it is made of."""
-    sources = [
-        inspect.getsource(cls)
-        for cls in (TRAINERS.get(name) or POLICY_TRAINERS[name]).__mro__
-        if cls.__module__.startswith("optimization.")
-    ]
+    """SHA-256 over the source of the trainer's class, of its plan and of the classes they are made of."""
+    trainer = TRAINERS.get(name) or POLICY_TRAINERS[name]
+    classes = [*trainer.__mro__, *trainer.Plan.__mro__]
+    libraries = {"builtins", "pydantic", "typing"}
+    sources = [inspect.getsource(cls) for cls in classes if cls.__module__.partition(".")[0] not in libraries]
     return hashlib.sha256("\n".join(sources).encode()).hexdigest()
 
 
@@ -50,12 +59,15 @@ def drift(run: Run) -> str:
     if registered and program_digest(get_program(registered).build()) != run.pins["program"]:
         return _parked(f"the code of the program {registered}")
     if run.pins["state_schema"] != STATE_SCHEMA:
-        return _parked("the layout of the stored state")
+        return (
+            "Since this run was launched, the layout of the stored state has changed. Nothing was applied. Restore the "
+            "version that it was launched with and press Retry, or cancel the run and launch it again."
+        )
     return ""
 
 
 def _parked(what: str) -> str:
     return (
         f"Since this run was launched, {what} has changed. Nothing was applied. Restore the pinned code and press "
-        "Retry, or cancel the run and launch it again."
+        "Retry, or begin the iteration anew: every call and answer that still fits is used again."
     )

@@ -68,5 +68,5 @@ def _compare(effect: Effect, row: EffectRow | None, ordinal: int) -> None:
     raise JournalMismatch(
         f"Effect {ordinal} of this iteration was recorded as '{row.kind}', and the algorithm now asks for {asked}: its "
         "code has changed while the run waited. Nothing was applied. Restore the code that the run started with and "
-        "press Retry."
+        "press Retry, or begin the iteration anew: every call and answer that still fits is used again."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optimization.models import Decision, Effect, ProposalReview, Run, WorkItem, WorkState
+from optimization.runs.people import name_of
 from optimization.trainers.effects import Approval, Proposal
 
 
@@ -36,4 +37,4 @@ def rejection_words(run: Run) -> str:
     ).last()
     if review is None or review.decided_by is None:
         return ""
-    return f"rejected by {review.decided_by.first_name or review.decided_by.get_username()}"
+    return f"rejected by {name_of(review.decided_by)}"

@@ -18,14 +18,19 @@ def step_commit(run: Run, candidate_key: str) -> Committed:
     fault("before_step")
     candidate = Candidate.objects.get(run=run, key=candidate_key)
     previous = Candidate.objects.get(run=run, key=run.trainer_state["candidate"])
+    steps = Step.objects.filter(run=run, iteration=run.iteration)
     step = Step.objects.create(
         run=run,
         iteration=run.iteration,
+        # An iteration that was begun anew after its step makes another one, declared as its revision.
+        revision=steps.count(),
         candidate=candidate,
         previous=previous,
         optimizer_state=candidate.optimizer_state,
     )
-    answers = Answer.objects.filter(request__run=run, request__iteration=run.iteration)
+    answers = Answer.objects.filter(
+        request__run=run, request__iteration=run.iteration, request__item__isnull=False
+    )
     Application.objects.bulk_create(Application(step=step, answer=answer) for answer in answers)
     run.optimizer_state = candidate.optimizer_state
     run.revision += 1

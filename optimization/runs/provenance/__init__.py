@@ -7,6 +7,7 @@ from optimization.runs.provenance.story import (
     VersionStory,
     version_found,
     version_story,
+    versions_known,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "became_of",
     "version_found",
     "version_story",
+    "versions_known",
 ]

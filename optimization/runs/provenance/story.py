@@ -87,6 +87,12 @@ def version_found(run: Run, version_id: int) -> ParameterVersion | None:
     return ParameterVersion.objects.filter(known, pk=version_id).select_related("run").distinct().first()
 
 
+def versions_known(run: Run, name: str) -> list[ParameterVersion]:
+    """Every version of a parameter that the run wrote or shares, the oldest first."""
+    known = Q(run=run) | Q(candidates__run=run)
+    return list(ParameterVersion.objects.filter(known, name=name).distinct().order_by("number", "pk"))
+
+
 def version_story(run: Run, version: ParameterVersion) -> VersionStory:
     """What is behind each sentence of the version, told in this run and in those that it was forked from."""
     line = _line_of(version)

@@ -29,15 +29,17 @@ class JournaledResources:
         sheet = current_sheet()
         digest = request.digest()
         stored = sheet.calls.get(key)
-        if stored and stored.digest != digest and sheet.begun_anew:
+        if stored and stored.digest != digest and sheet.anew:
             key = other_key(key, digest)
             stored = sheet.calls.get(key)
         if stored:
             if stored.digest != digest:
                 raise JournalMismatch(
                     f"The call {key} is stored with another request than the one that the program makes now: its code "
-                    "has changed while the run waited. Restore it and press Retry."
+                    "has changed while the run waited. Restore it and press Retry, or begin the iteration anew: every call "
+                    "and answer that still fits is used again."
                 )
+            sheet.adopted[0].add(stored.pk)
             return completion_of(stored)
         fault("before_call")
         completion = await self._inner.complete(alias, request)

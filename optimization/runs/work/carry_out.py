@@ -16,7 +16,7 @@ from optimization.runs.work.backward import backward
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.examples import evaluate, forward
 from optimization.runs.work.proposals import propose
-from optimization.runs.work.settling import Attention, GiveUp, Park, Return
+from optimization.runs.work.settling import Adopt, Attention, GiveUp, Park, Return, StoodIn
 from optimization.runs.work.sheet import Sheet, at_work
 from optimization.runs.work.writer import Operation
 
@@ -34,17 +34,24 @@ PLACES = {
 async def carry_out(sheet: Sheet, bench: Bench) -> None:
     """Do the item's work and store what came of it. Raises nothing but a cancellation, which stores nothing."""
     try:
-        with at_work(sheet):
+        with at_work(sheet, bench.resources):
             done: Operation = await WORK[sheet.item.kind](sheet, bench)
     except Suspended:
         people = bench.config.people
-        done = Park(sheet.item, dict(sheet.asked), sheet.item.payload["audience"], people.wanted)
+        done = Park(
+            sheet.item, dict(sheet.asked), sheet.item.payload["audience"], people.wanted, people.within
+        )
     except EndpointError as error:
         done = _after_endpoint(sheet, error)
     except JournalMismatch as mismatch:
         done = Attention(sheet.item, str(mismatch))
     except Exception as error:
         done = _after_error(sheet, error, bench)
+    if sheet.anew and any(sheet.adopted):
+        calls, questions = map(frozenset, sheet.adopted)
+        await bench.write(Adopt(sheet.item, calls, questions))
+    for request, answer in sheet.stood_in.items():
+        await bench.write(StoodIn(request, answer))
     await bench.write(done)
 
 
@@ -62,7 +69,8 @@ WORK: dict[str, Callable[[Sheet, Bench], Awaitable[Operation]]] = {
 def _after_endpoint(sheet: Sheet, error: EndpointError) -> Operation:
     if error.permanent or sheet.item.errors + 1 >= ERRORS_ALLOWED:
         return Attention(sheet.item, f"{error} Then press Retry: everything stored so far is kept.")
-    return Return(sheet.item, delay=_delay(sheet), error=str(error), counts=True)
+    delay = max(_delay(sheet), min(error.retry_after or 0.0, LONGEST_DELAY))
+    return Return(sheet.item, delay=delay, error=str(error), counts=True)
 
 
 def _after_error(sheet: Sheet, error: Exception, bench: Bench) -> Operation:

@@ -11,7 +11,7 @@ from optimization.models import Candidate, WorkItem
 from optimization.optimizers import Optimizer
 from optimization.runs.assembly import optimizer_made
 from optimization.runs.engine.candidates import candidate_create
-from optimization.runs.engine.leases import settle
+from optimization.runs.engine.leases import mine, settle
 from optimization.runs.work.backward import CarriedBack
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.examples import record_read
@@ -78,24 +78,24 @@ class FinishProposals:
         return [operation._store() for operation in batch]
 
     def _store(self) -> bool:
-        effect = self.item.effect
+        if WorkItem.objects.select_for_update().filter(mine(self.item)).first() is None:
+            return False
+        present = Candidate.objects.get(run=self.item.run_id, key=self.origin)
         proposals = [
             Proposal(
-                candidate=f"{effect.iteration}.{effect.ordinal}.{label}",
+                candidate=self._candidate(present, str(label), written).key,
                 changed=tuple(sorted(written.values)),
             )
             for label, written in enumerate(self.written)
         ]
-        if not settle(self.item, [proposal.model_dump(mode="json") for proposal in proposals]):
-            return False
-        present = Candidate.objects.get(run=self.item.run_id, key=self.origin)
-        for label, written in enumerate(self.written):
-            candidate_create(
-                effect=effect,
-                label=str(label),
-                present=present,
-                values=written.values,
-                told=self.told,
-                optimizer_state=written.optimizer_state,
-            )
-        return True
+        return settle(self.item, [proposal.model_dump(mode="json") for proposal in proposals])
+
+    def _candidate(self, present: Candidate, label: str, written: Written) -> Candidate:
+        return candidate_create(
+            effect=self.item.effect,
+            label=label,
+            present=present,
+            values=written.values,
+            told=self.told,
+            optimizer_state=written.optimizer_state,
+        )

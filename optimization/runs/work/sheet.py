@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from optimization.llm.scope import Suspended, current_scope, scoped
+from optimization.llm.messages import Resources
+from optimization.llm.scope import Scope, Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
 from optimization.losses.questions import ANSWER, QUESTION, Answer, Question
-from optimization.models import Call, Example, FeedbackRequest, RequestState, WorkItem
+from optimization.losses.standing_in import answered_by_model
+from optimization.models import Call, Example, FeedbackRequest, RequestState, Run, WorkItem
+
+STAND_IN_MODEL = "model"
 
 
 class Position(TypedDict):
@@ -30,27 +34,33 @@ class Position(TypedDict):
 
 @dataclass(frozen=True)
 class Stored:
-    """A question that the item has asked before, with its answers; None while it is open."""
+    """A question that was asked before from the item's place, with its answers; None while it is open. `stand_in`:
+    its time ran out, and a model is asked for what is missing."""
 
+    request: int
     question: Question
     answers: list[Answer] | None
+    stand_in: bool = False
 
 
 @dataclass
 class Sheet:
-    """`asked` gathers the questions that the item now waits for."""
+    """`asked` gathers the questions that the item now waits for.
+
+    Begun `anew`, the item may ask models and people something else than what is stored under the same key: an answer
+    that it reads was edited, or its iteration restarted. Both are kept then, the new one under the key with its digest.
+    `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id;
+    `stood_in` what a model answered in place of people, by the question's id.
+    """
 
     item: WorkItem
     example: Example | None = None
     calls: Mapping[str, Call] = field(default_factory=dict)
     questions: Mapping[str, Stored] = field(default_factory=dict)
     asked: dict[str, Question] = field(default_factory=dict)
-
-    @property
-    def begun_anew(self) -> bool:
-        """Whether it may ask models and people something else than what is stored under the same key: an answer that
-        it reads was edited. Both are kept then, the new one under the key with its digest."""
-        return self.item.reopened > 0
+    anew: bool = False
+    adopted: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+    stood_in: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def scope(self) -> Position:
         """Where in the run the item stands."""
@@ -75,20 +85,55 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
         calls[call.item_id or 0][call.key] = call
     questions: dict[int, dict[str, Stored]] = defaultdict(dict)
     for request in FeedbackRequest.objects.filter(item__in=again).prefetch_related("answers"):
-        questions[request.item_id][request.key] = _stored(request)
+        questions[request.item_id or 0][request.key] = _stored(request)
     examples = _examples(items)
-    return [
-        Sheet(item, examples.get(_place(item)), calls.get(item.pk, {}), questions.get(item.pk, {}))
+    sheets = [
+        Sheet(
+            item,
+            examples.get(_place(item)),
+            calls[item.pk],
+            questions[item.pk],
+            anew=item.reopened > 0,
+        )
         for item in items
     ]
+    restarted = Run.objects.values_list("restarted", flat=True).get(pk=items[0].run_id)
+    _leave_behind([sheet for sheet in sheets if sheet.item.effect.iteration == restarted])
+    return sheets
+
+
+def _leave_behind(sheets: Sequence[Sheet]) -> None:
+    """Give the items of a restarted iteration what those before them have left in the same places."""
+    if not sheets:
+        return
+    item = sheets[0].item
+    left = {"run": item.run_id, "iteration": item.effect.iteration, "item": None}
+    calls: dict[str, dict[str, Call]] = defaultdict(dict)
+    for call in Call.objects.filter(**left):
+        calls[_place_in(call.key)][call.key] = call
+    questions: dict[str, dict[str, Stored]] = defaultdict(dict)
+    for request in FeedbackRequest.objects.filter(**left).prefetch_related("answers"):
+        questions[_place_in(request.key)][request.key] = _stored(request)
+    for sheet in sheets:
+        place = _place_in(Scope(**sheet.scope()).key())
+        sheet.anew = True
+        sheet.calls = {**calls[place], **sheet.calls}
+        sheet.questions = {**questions[place], **sheet.questions}
+
+
+def _place_in(key: str) -> str:
+    """The part of a key that all calls and questions of an item have in common."""
+    return key.rsplit("/", 3)[0]
 
 
 def _stored(request: FeedbackRequest) -> Stored:
     question = QUESTION.validate_python(request.question)
-    if request.state != RequestState.ANSWERED:
-        return Stored(question, None)
-    given = sorted(request.answers.all(), key=lambda answer: answer.pk)
-    return Stored(question, [ANSWER.validate_python(answer.body) for answer in given])
+    if request.state not in {RequestState.ANSWERED, RequestState.EXPIRED}:
+        return Stored(request.pk, question, None)
+    given = sorted((one for one in request.answers.all() if not one.late), key=lambda answer: answer.pk)
+    answers = [ANSWER.validate_python(answer.body) for answer in given]
+    missing = len(answers) < request.wanted
+    return Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL)
 
 
 def _place(item: WorkItem) -> tuple[str, int]:
@@ -117,30 +162,42 @@ def current_sheet() -> Sheet:
 
 
 @contextmanager
-def at_work(sheet: Sheet) -> Iterator[Sheet]:
-    """Open the item's scope: calls and questions inside belong to it."""
+def at_work(sheet: Sheet, resources: Resources) -> Iterator[Sheet]:
+    """Open the item's scope: calls and questions inside belong to it. `resources` answer in place of people who did
+    not in time."""
     token = _sheet.set(sheet)
     try:
-        with scoped(**sheet.scope()), use_desk(QueueDesk()):
+        with scoped(**sheet.scope()), use_desk(QueueDesk(resources)):
             yield sheet
     finally:
         _sheet.reset(token)
 
 
 class QueueDesk:
-    """The desk of a durable run: an unanswered question parks its example until people have answered."""
+    """The desk of a durable run: an unanswered question parks its example until people have answered, or their time has
+    run out: then the answers that are there are all, or a model's is added to them."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
 
     async def ask(self, question: Question) -> list[Answer]:
         key = current_scope().key()
         sheet = current_sheet()
         stored = sheet.questions.get(key)
-        if stored and sheet.begun_anew and _plain(stored.question) != _plain(question):
+        if stored and sheet.anew and _plain(stored.question) != _plain(question):
             key = other_key(key, sha256(_plain(question).encode()).hexdigest())
             stored = sheet.questions.get(key)
         if stored and stored.answers is not None:
-            return stored.answers
+            sheet.adopted[1].add(stored.request)
+            return [*stored.answers, *(await self._stand_in(stored, sheet) if stored.stand_in else ())]
         sheet.asked[key] = question
         raise Suspended(key)
+
+    async def _stand_in(self, stored: Stored, sheet: Sheet) -> list[Answer]:
+        with scoped(node=f"{current_scope().node}.stand_in"):
+            answer, model = await answered_by_model(stored.question, self._resources)
+        sheet.stood_in[stored.request] = {"model": model, "body": answer.model_dump(mode="json")}
+        return [answer]
 
 
 def _plain(question: Question) -> str:

@@ -3,7 +3,8 @@
 const PATIENCE = 20_000; // ms
 const OUTCOMES = { 401: "signed-out", 403: "out-of-date", 409: "lost", 422: "refused" };
 
-// -> { outcome: "done" | "refused" | "lost" | "signed-out" | "out-of-date" | "unreachable" | "failed", text }
+// -> { outcome: "done" | "refused" | "lost" | "signed-out" | "out-of-date" | "unreachable" | "failed", text, elsewhere }; `elsewhere` is
+// the address of a page to go to instead.
 export async function ask(url, body) {
   try {
     const answer = await fetch(url, {
@@ -13,7 +14,8 @@ export async function ask(url, body) {
       signal: AbortSignal.timeout(PATIENCE),
     });
     const text = await answer.text();
-    return { outcome: answer.ok ? "done" : (OUTCOMES[answer.status] ?? "failed"), text };
+    const outcome = answer.ok ? "done" : (OUTCOMES[answer.status] ?? "failed");
+    return { outcome, text, elsewhere: answer.headers.get("HX-Redirect") };
   } catch {
     return { outcome: "unreachable", text: "" };
   }

@@ -6,7 +6,7 @@ import { keys, read, remove, write } from "./storage.js";
 
 const PREFIX = "handgrad.draft.";
 const KEPT_DAYS = 14;
-const NOT_DRAFT = new Set(["csrfmiddlewaretoken", "fence", "client_key", "seconds"]);
+const NOT_DRAFT = new Set(["csrfmiddlewaretoken", "fence", "client_key", "seconds", "back"]);
 
 const place = (request) => `${PREFIX}${document.getElementById("desk").dataset.user}.${request}`;
 

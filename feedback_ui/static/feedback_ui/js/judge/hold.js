@@ -39,8 +39,8 @@ function begin() {
   clearTimeout(typing);
   saved = "";
   active = false;
-  ended = !form || form.hasAttribute("data-lost");
-  if (!form) return;
+  ended = !form || form.hasAttribute("data-lost") || form.hasAttribute("data-edit");
+  if (!form || form.hasAttribute("data-edit")) return;
   const seconds = Number(form.dataset.seconds);
   start(seconds);
   beat = Math.min(BEAT, (seconds * 1000) / 5);

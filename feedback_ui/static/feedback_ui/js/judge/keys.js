@@ -10,6 +10,8 @@ const press = (id) => document.getElementById(id)?.click();
 const SINGLE = {
   s: () => press("skip"),
   l: () => press("later"),
+  u: () => press("undo"),
+  h: () => press("read"),
   i: () => (openNote() ?? verdict()?.querySelector("[data-write]"))?.focus(),
   "?": () => sheet().showModal(),
 };
@@ -65,7 +67,8 @@ const openNote = () => {
 
 // What has this key among those that press it.
 function choose(key, root) {
-  const choice = root?.querySelector(`[data-key~="${CSS.escape(key)}"]`);
+  const place = root?.querySelector("[data-current]") ?? root;
+  const choice = place?.querySelector(`[data-key~="${CSS.escape(key)}"]`);
   if (!choice) return false;
   if (choice.matches("input")) choice.focus();
   choice.click();

@@ -1,8 +1,11 @@
 // The desk of an annotator: read, judge, Enter, next.
 
+import { watchAspects } from "./aspects.js";
 import { watchDrafts } from "./drafts.js";
 import { watchHold } from "./hold.js";
 import { watchKeys } from "./keys.js";
+import { watchMarks } from "./marks.js";
+import { watchOutbox } from "./outbox.js";
 import { watchQueue } from "./queue.js";
 import { watchRanking } from "./ranking.js";
 import { watchSending } from "./sending.js";
@@ -13,7 +16,10 @@ watchSending();
 watchHold();
 watchDrafts();
 watchTime();
+watchAspects();
 watchSides();
 watchRanking();
+watchMarks();
 watchKeys();
 watchQueue();
+watchOutbox();

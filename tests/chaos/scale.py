@@ -1,0 +1,20 @@
+"""How much chaos: the short form in every test run, the long one by hand (`make chaos`)."""
+
+from __future__ import annotations
+
+import os
+
+LONG = os.environ.get("HANDGRAD_CHAOS") == "long"
+
+
+def times(short: int, long: int) -> int:
+    """How often, in this form."""
+    return long if LONG else short
+
+
+# What each test has counted, for the table at the end.
+tallies: list[tuple[str, dict[str, object]]] = []
+
+
+def tally(what: str, **counts: object) -> None:
+    tallies.append((what, counts))
