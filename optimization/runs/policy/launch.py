@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
@@ -54,6 +55,8 @@ def policy_check(workspace: Workspace, config: PolicyRunConfig) -> tuple[list[Da
     """Make every choice on trial: the data of each component and the state to begin with. Raises LaunchError with all
     that is wrong."""
     errors: Errors = []
+    if settings.POLICIES == "off":
+        errors.append(("/kind", "Policies are switched off on this machine: unset HANDGRAD_POLICIES."))
     sources = [
         _component_checked(workspace, component, f"/components/{place}", errors)
         for place, component in enumerate(config.components)
