@@ -85,7 +85,9 @@ def _examples(run: Run, items: list[WorkItem]) -> dict[tuple[str, int], Example]
 
 def _questions(run: Run, number: int, items: list[WorkItem]) -> dict[int, list[_Asked]]:
     """The questions asked of each item with what was answered, those that a counterfactual run is lent among them."""
-    requests = list(FeedbackRequest.objects.filter(run=run, iteration=number).order_by("pk"))
+    requests = list(
+        FeedbackRequest.objects.filter(run=run, iteration=number, item__isnull=False).order_by("pk")
+    )
     lent: dict[int, int] = {}
     if run.without_id is not None and number == run.forked_at:
         places = {place_of(item): item.pk for item in items}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from optimization.losses.questions import ANSWER, QUESTION, Answer, Question
 from optimization.models import Call, Run
-from optimization.runs.lending import lent_answers, lent_calls, lent_requests
+from optimization.runs.lending import left_out, lent_calls, lent_requests
+from optimization.runs.work.reading import answers_read
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,11 @@ class Lent:
     def read(cls, run: Run) -> Lent:
         """All that the run is lent. A question that only the one left out had answered has no answers."""
         calls = {(_key(call.key), call.digest): call for call in lent_calls(run).defer("request")}
-        bodies: dict[int, list[Answer]] = defaultdict(list)
-        for answer in lent_answers(run).order_by("pk"):
-            bodies[answer.request_id].append(ANSWER.validate_python(answer.body))
-        for request in lent_requests(run).filter(stood_in__isnull=False):
-            bodies[request.pk].append(ANSWER.validate_python((request.stood_in or {})["body"]))
-        answered = {
-            (_key(request.key), QUESTION.validate_python(request.question).model_dump_json()): bodies[
-                request.pk
-            ]
-            for request in lent_requests(run)
-        }
+        answered: dict[tuple[str, str], list[Answer]] = {}
+        for request, answers in answers_read(lent_requests(run), without=left_out(run)):
+            question = QUESTION.validate_python(request.question)
+            stood_in = [ANSWER.validate_python(request.stood_in["body"])] if request.stood_in else []
+            answered[_key(request.key), question.model_dump_json()] = [*(answers or ()), *stood_in]
         return cls(calls, answered)
 
     def call(self, key: str, digest: str) -> Call | None:

@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, TypedDict
 
+from django.db.models import QuerySet
+
 from optimization.llm.messages import Resources
 from optimization.llm.scope import Scope, Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
-from optimization.losses.questions import ANSWER, QUESTION, Answer, Question
+from optimization.losses.questions import QUESTION, Answer, Question
 from optimization.losses.standing_in import answered_by_model
-from optimization.models import Call, Example, FeedbackRequest, RequestState, Run, WorkItem
+from optimization.models import Call, Example, FeedbackRequest, Run, WorkItem
 from optimization.runs.work.lent import Lent
+from optimization.runs.work.reading import answers_read
 
 STAND_IN_MODEL = "model"
 
@@ -87,8 +90,8 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
     for call in Call.objects.filter(item__in=again):
         calls[call.item_id or 0][call.key] = call
     questions: dict[int, dict[str, Stored]] = defaultdict(dict)
-    for request in FeedbackRequest.objects.filter(item__in=again).prefetch_related("answers"):
-        questions[request.item_id or 0][request.key] = _stored(request)
+    for request, stored in _stored(FeedbackRequest.objects.filter(item__in=again)):
+        questions[request.item_id or 0][request.key] = stored
     examples = _examples(items)
     sheets = [
         Sheet(
@@ -115,8 +118,8 @@ def _leave_behind(sheets: Sequence[Sheet]) -> None:
     for call in Call.objects.filter(**left):
         calls[place_in(call.key)][call.key] = call
     questions: dict[str, dict[str, Stored]] = defaultdict(dict)
-    for request in FeedbackRequest.objects.filter(**left).prefetch_related("answers"):
-        questions[place_in(request.key)][request.key] = _stored(request)
+    for request, stored in _stored(FeedbackRequest.objects.filter(**left)):
+        questions[place_in(request.key)][request.key] = stored
     for sheet in sheets:
         place = place_of(sheet.item)
         sheet.anew = True
@@ -133,14 +136,16 @@ def place_of(item: WorkItem) -> str:
     return place_in(Scope(**Sheet(item).scope()).key())
 
 
-def _stored(request: FeedbackRequest) -> Stored:
-    question = QUESTION.validate_python(request.question)
-    if request.state not in {RequestState.ANSWERED, RequestState.EXPIRED}:
-        return Stored(request.pk, question, None)
-    given = sorted((one for one in request.answers.all() if not one.late), key=lambda answer: answer.pk)
-    answers = [ANSWER.validate_python(answer.body) for answer in given]
-    missing = len(answers) < request.wanted
-    return Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL)
+def _stored(requests: QuerySet[FeedbackRequest]) -> Iterator[tuple[FeedbackRequest, Stored]]:
+    for request, answers in answers_read(requests):
+        question = QUESTION.validate_python(request.question)
+        missing = (
+            answers is not None and len(answers) < request.wanted and not hasattr(request, "adjudication")
+        )
+        yield (
+            request,
+            Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL),
+        )
 
 
 def _place(item: WorkItem) -> tuple[str, int]:
