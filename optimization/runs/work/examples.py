@@ -23,7 +23,7 @@ async def forward(sheet: Sheet, bench: Bench) -> Operation:
     Where the judge compares an example's samples, they are all this item's: run, then judged by each other.
     """
     payload, example = sheet.item.payload, _example(sheet)
-    registry = DatabaseRegistry(await bench.step(payload["candidate"], payload["guide"]))
+    registry = DatabaseRegistry(await bench.step(sheet.item))
     result: Any
     if "samples" in payload:
         result = [_stored(one) for one in await _run_samples(registry, example, payload["samples"])]
@@ -34,8 +34,7 @@ async def forward(sheet: Sheet, bench: Bench) -> Operation:
 
 async def evaluate(sheet: Sheet, bench: Bench) -> Operation:
     """Run the example through program and judge; nothing is kept but the outcome."""
-    payload = sheet.item.payload
-    registry = DatabaseRegistry(await bench.step(payload["candidate"], payload["guide"]))
+    registry = DatabaseRegistry(await bench.step(sheet.item))
     outcome = await _run_one(registry, sheet, _example(sheet))
     return Finish(sheet.item, _stored(outcome.model_copy(update={"tape": None})))
 

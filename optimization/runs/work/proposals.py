@@ -31,7 +31,7 @@ class Written:
 async def propose(sheet: Sheet, bench: Bench) -> Operation:
     """Let the optimizer write its candidates from the iteration's feedback; nothing is applied."""
     payload = sheet.item.payload
-    step = await bench.own_step(payload["candidate"])
+    step = await bench.own_step(payload["candidate"], sheet.item)
     program = step.module
     learning = [
         (name, parameter) for name, parameter in program.named_parameters() if parameter.requires_grad

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
 from django.db.models.functions import Now
 
-from optimization.feedback.services import request_open
+from optimization.feedback.services import item_wake, request_open
 from optimization.losses.questions import Question
 from optimization.models import (
     Audience,
@@ -55,8 +55,8 @@ class Park:
     item: WorkItem
     asked: dict[str, Question] = field(default_factory=dict)
     audience: str = "people"
-    wanted: int = 1
     within: timedelta | None = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def apply(cls, batch: Sequence[Self]) -> list[bool]:
@@ -75,15 +75,19 @@ class Park:
         if run.state == RunState.CANCELLED:
             return True
         known.exclude(item=self.item).update(item=self.item)
-        for key, question in self.asked.items():
+        opened = [
             request_open(
                 item=self.item,
                 key=key,
                 question=question,
                 audience=self.audience,
-                wanted=self.wanted,
                 within=self.within if self.audience == Audience.PEOPLE else None,
+                **self.terms,
             )
+            for key, question in self.asked.items()
+        ]
+        if opened and all(request.state == RequestState.ANSWERED for request in opened):
+            item_wake(self.item.pk, self.item.run_id)
         return True
 
 

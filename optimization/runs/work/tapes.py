@@ -37,7 +37,7 @@ class DatabaseRegistry:
         wanted = list(tape_ids)
         stored = await bench.read(lambda: Tape.objects.in_bulk(wanted))
         made_by = next(iter(stored.values())).candidate if stored else bench.current_candidate
-        return cls(await bench.own_step(made_by), stored, item.pk)
+        return cls(await bench.own_step(made_by, item), stored, item.pk)
 
     def save(self, record: ForwardRecord) -> None:
         self.saved[record.id] = record
