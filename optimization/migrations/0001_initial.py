@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,876 +15,1820 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=80)),
-                ('step', models.PositiveIntegerField()),
-                ('iteration', models.PositiveIntegerField(default=0)),
-                ('path', models.CharField(max_length=400)),
-                ('size', models.PositiveBigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('removed_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=80)),
+                ("step", models.PositiveIntegerField()),
+                ("iteration", models.PositiveIntegerField(default=0)),
+                ("path", models.CharField(max_length=400)),
+                ("size", models.PositiveBigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("removed_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=80)),
-                ('title', models.CharField(max_length=160)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.SlugField(max_length=80)),
+                ("title", models.CharField(max_length=160)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Effect',
+            name="Effect",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('iteration', models.PositiveIntegerField()),
-                ('ordinal', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=16)),
-                ('digest', models.CharField(max_length=64)),
-                ('result', models.JSONField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("iteration", models.PositiveIntegerField()),
+                ("ordinal", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=16)),
+                ("digest", models.CharField(max_length=64)),
+                ("result", models.JSONField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Endpoint',
+            name="Endpoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('base_url', models.URLField(blank=True)),
-                ('model', models.CharField(max_length=160)),
-                ('api_key_encrypted', models.TextField(blank=True)),
-                ('is_rehearsal', models.BooleanField(default=False)),
-                ('max_concurrent', models.PositiveIntegerField(blank=True, default=64, null=True)),
-                ('rate_limit', models.PositiveIntegerField(blank=True, null=True)),
-                ('tokens_per_minute', models.PositiveIntegerField(blank=True, null=True)),
-                ('max_tokens', models.PositiveIntegerField(blank=True, default=2048, null=True)),
-                ('max_retries', models.PositiveSmallIntegerField(default=3)),
-                ('retry_delay', models.FloatField(default=1.0)),
-                ('timeout', models.FloatField(default=60.0)),
-                ('input_cost_per_1m', models.DecimalField(decimal_places=6, default=0, max_digits=12)),
-                ('output_cost_per_1m', models.DecimalField(decimal_places=6, default=0, max_digits=12)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("base_url", models.URLField(blank=True)),
+                ("model", models.CharField(max_length=160)),
+                ("api_key_encrypted", models.TextField(blank=True)),
+                ("is_rehearsal", models.BooleanField(default=False)),
+                ("max_concurrent", models.PositiveIntegerField(blank=True, default=64, null=True)),
+                ("rate_limit", models.PositiveIntegerField(blank=True, null=True)),
+                ("tokens_per_minute", models.PositiveIntegerField(blank=True, null=True)),
+                ("max_tokens", models.PositiveIntegerField(blank=True, default=2048, null=True)),
+                ("max_retries", models.PositiveSmallIntegerField(default=3)),
+                ("retry_delay", models.FloatField(default=1.0)),
+                ("timeout", models.FloatField(default=60.0)),
+                ("input_cost_per_1m", models.DecimalField(decimal_places=6, default=0, max_digits=12)),
+                ("output_cost_per_1m", models.DecimalField(decimal_places=6, default=0, max_digits=12)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Program',
+            name="Program",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=80)),
-                ('title', models.CharField(max_length=160)),
-                ('description', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.SlugField(max_length=80)),
+                ("title", models.CharField(max_length=160)),
+                ("description", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Workspace',
+            name="Workspace",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('slug', models.SlugField(unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("slug", models.SlugField(unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='DatasetVersion',
+            name="DatasetVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('digest', models.CharField(max_length=64)),
-                ('sizes', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='optimization.dataset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("digest", models.CharField(max_length=64)),
+                ("sizes", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="optimization.dataset",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Example',
+            name="Example",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('split', models.CharField(choices=[('train', 'Train'), ('validate', 'Validate'), ('test', 'Test')], max_length=8)),
-                ('position', models.PositiveIntegerField()),
-                ('inputs', models.JSONField()),
-                ('target', models.JSONField(blank=True, null=True)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='examples', to='optimization.datasetversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "split",
+                    models.CharField(
+                        choices=[("train", "Train"), ("validate", "Validate"), ("test", "Test")], max_length=8
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("inputs", models.JSONField()),
+                ("target", models.JSONField(blank=True, null=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="examples",
+                        to="optimization.datasetversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='FeedbackRequest',
+            name="FeedbackRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=400)),
-                ('iteration', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=12)),
-                ('question', models.JSONField()),
-                ('audience', models.CharField(choices=[('people', 'People'), ('rehearsal', 'Rehearsal'), ('check', 'Check')], default='people', max_length=12)),
-                ('lane', models.CharField(blank=True, default='people', max_length=40)),
-                ('wanted', models.PositiveSmallIntegerField(default=1)),
-                ('most', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('per_person', models.PositiveIntegerField(blank=True, null=True)),
-                ('review_below', models.FloatField(blank=True, null=True)),
-                ('taken', models.PositiveSmallIntegerField(default=0)),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('disputed', 'Disputed'), ('answered', 'Answered'), ('expired', 'Expired'), ('withdrawn', 'Withdrawn')], default='open', max_length=10)),
-                ('urgency', models.SmallIntegerField(default=-20)),
-                ('priority', models.FloatField(default=0.0)),
-                ('deadline', models.DateTimeField(default=datetime.datetime(9999, 12, 31, 0, 0, tzinfo=datetime.timezone.utc))),
-                ('digest', models.CharField(blank=True, max_length=64)),
-                ('ready_at', models.DateTimeField(blank=True, null=True)),
-                ('due_at', models.DateTimeField(blank=True, null=True)),
-                ('extended', models.PositiveSmallIntegerField(default=0)),
-                ('stand_in', models.CharField(blank=True, max_length=8)),
-                ('stood_in', models.JSONField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('mirror_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='mirrors', to='optimization.feedbackrequest')),
-                ('twin_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='twins', to='optimization.feedbackrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=400)),
+                ("iteration", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=12)),
+                ("question", models.JSONField()),
+                (
+                    "audience",
+                    models.CharField(
+                        choices=[("people", "People"), ("rehearsal", "Rehearsal"), ("check", "Check")],
+                        default="people",
+                        max_length=12,
+                    ),
+                ),
+                ("lane", models.CharField(blank=True, default="people", max_length=40)),
+                ("wanted", models.PositiveSmallIntegerField(default=1)),
+                ("most", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("per_person", models.PositiveIntegerField(blank=True, null=True)),
+                ("review_below", models.FloatField(blank=True, null=True)),
+                ("taken", models.PositiveSmallIntegerField(default=0)),
+                ("fence", models.PositiveIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("disputed", "Disputed"),
+                            ("answered", "Answered"),
+                            ("expired", "Expired"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("urgency", models.SmallIntegerField(default=-20)),
+                ("priority", models.FloatField(default=0.0)),
+                (
+                    "deadline",
+                    models.DateTimeField(
+                        default=datetime.datetime(9999, 12, 31, 0, 0, tzinfo=datetime.timezone.utc)
+                    ),
+                ),
+                ("digest", models.CharField(blank=True, max_length=64)),
+                ("ready_at", models.DateTimeField(blank=True, null=True)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("extended", models.PositiveSmallIntegerField(default=0)),
+                ("stand_in", models.CharField(blank=True, max_length=8)),
+                ("stood_in", models.JSONField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "mirror_of",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mirrors",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
+                (
+                    "twin_of",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="twins",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Draft',
+            name="Draft",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('body', models.JSONField(default=dict)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='optimization.feedbackrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("body", models.JSONField(default=dict)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drafts",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Claim',
+            name="Claim",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fence', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('active', 'Active'), ('lapsed', 'Lapsed'), ('released', 'Released'), ('answered', 'Answered')], default='active', max_length=8)),
-                ('ahead', models.BooleanField(default=False)),
-                ('expires_at', models.DateTimeField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='claims', to=settings.AUTH_USER_MODEL)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='claims', to='optimization.feedbackrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("fence", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("lapsed", "Lapsed"),
+                            ("released", "Released"),
+                            ("answered", "Answered"),
+                        ],
+                        default="active",
+                        max_length=8,
+                    ),
+                ),
+                ("ahead", models.BooleanField(default=False)),
+                ("expires_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="claims",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="claims",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Answer',
+            name="Answer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_key', models.CharField(max_length=64)),
-                ('body', models.JSONField()),
-                ('seconds', models.FloatField(default=0.0)),
-                ('late', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to=settings.AUTH_USER_MODEL)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='optimization.feedbackrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("client_key", models.CharField(max_length=64)),
+                ("body", models.JSONField()),
+                ("seconds", models.FloatField(default=0.0)),
+                ("late", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="answers",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="answers",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Adjudication',
+            name="Adjudication",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('body', models.JSONField()),
-                ('reason', models.TextField(blank=True)),
-                ('in_time', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjudications', to=settings.AUTH_USER_MODEL)),
-                ('request', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='adjudication', to='optimization.feedbackrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("body", models.JSONField()),
+                ("reason", models.TextField(blank=True)),
+                ("in_time", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "reviewer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="adjudications",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "request",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="adjudication",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Gold',
+            name="Gold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=12)),
-                ('question', models.JSONField()),
-                ('expected', models.JSONField()),
-                ('digest', models.CharField(max_length=64)),
-                ('shape', models.CharField(max_length=64)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gold', to='optimization.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=12)),
+                ("question", models.JSONField()),
+                ("expected", models.JSONField()),
+                ("digest", models.CharField(max_length=64)),
+                ("shape", models.CharField(max_length=64)),
+                ("active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="gold",
+                        to="optimization.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='feedbackrequest',
-            name='gold',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='requests', to='optimization.gold'),
+            model_name="feedbackrequest",
+            name="gold",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="requests",
+                to="optimization.gold",
+            ),
         ),
         migrations.CreateModel(
-            name='IdempotentResponse',
+            name="IdempotentResponse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200)),
-                ('digest', models.CharField(max_length=64)),
-                ('status', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('body', models.JSONField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=200)),
+                ("digest", models.CharField(max_length=64)),
+                ("status", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("body", models.JSONField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ProgramVersion',
+            name="ProgramVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('spec', models.JSONField()),
-                ('digest', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='optimization.program')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("spec", models.JSONField()),
+                ("digest", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "program",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="optimization.program",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('prompts', 'Prompts'), ('policy', 'Policy')], default='prompts', max_length=8)),
-                ('name', models.CharField(max_length=160)),
-                ('config', models.JSONField()),
-                ('pins', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('running', 'Running'), ('paused', 'Paused'), ('needs_attention', 'Needs Attention'), ('cancelled', 'Cancelled'), ('finished', 'Finished')], default='running', max_length=16)),
-                ('activity', models.CharField(blank=True, choices=[('', 'None'), ('models', 'Models'), ('people', 'People')], default='', max_length=8)),
-                ('reason', models.TextField(blank=True)),
-                ('state_since', models.DateTimeField()),
-                ('iteration', models.PositiveIntegerField(default=0)),
-                ('revision', models.PositiveIntegerField(default=0)),
-                ('restarted', models.PositiveIntegerField(blank=True, null=True)),
-                ('trainer_state', models.JSONField(default=dict)),
-                ('optimizer_state', models.JSONField(default=dict)),
-                ('urgency', models.SmallIntegerField(default=-20)),
-                ('event_seq', models.PositiveBigIntegerField(default=0)),
-                ('budget', models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                ('spent', models.FloatField(default=0.0)),
-                ('reserved', models.FloatField(default=0.0)),
-                ('forked_at', models.PositiveIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to=settings.AUTH_USER_MODEL)),
-                ('dataset_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='optimization.datasetversion')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='forks', to='optimization.run')),
-                ('program_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='optimization.programversion')),
-                ('without', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='optimization.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("prompts", "Prompts"), ("policy", "Policy")],
+                        default="prompts",
+                        max_length=8,
+                    ),
+                ),
+                ("name", models.CharField(max_length=160)),
+                ("config", models.JSONField()),
+                ("pins", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("running", "Running"),
+                            ("paused", "Paused"),
+                            ("needs_attention", "Needs Attention"),
+                            ("cancelled", "Cancelled"),
+                            ("finished", "Finished"),
+                        ],
+                        default="running",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "activity",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", "None"), ("models", "Models"), ("people", "People")],
+                        default="",
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("state_since", models.DateTimeField()),
+                ("iteration", models.PositiveIntegerField(default=0)),
+                ("revision", models.PositiveIntegerField(default=0)),
+                ("restarted", models.PositiveIntegerField(blank=True, null=True)),
+                ("trainer_state", models.JSONField(default=dict)),
+                ("optimizer_state", models.JSONField(default=dict)),
+                ("urgency", models.SmallIntegerField(default=-20)),
+                ("event_seq", models.PositiveBigIntegerField(default=0)),
+                ("budget", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
+                ("spent", models.FloatField(default=0.0)),
+                ("reserved", models.FloatField(default=0.0)),
+                ("forked_at", models.PositiveIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "dataset_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="optimization.datasetversion",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="forks",
+                        to="optimization.run",
+                    ),
+                ),
+                (
+                    "program_version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="optimization.programversion",
+                    ),
+                ),
+                (
+                    "without",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="optimization.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RolloutSource',
+            name="RolloutSource",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=80)),
-                ('dataset_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='optimization.datasetversion')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sources', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("index", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "dataset_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="optimization.datasetversion",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sources",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RolloutGroup',
+            name="RolloutGroup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveIntegerField()),
-                ('source', models.PositiveSmallIntegerField()),
-                ('split', models.CharField(choices=[('train', 'Train'), ('validate', 'Validate'), ('test', 'Test')], max_length=8)),
-                ('example', models.PositiveIntegerField()),
-                ('checkpoint', models.CharField(max_length=80)),
-                ('prompt', models.JSONField()),
-                ('samples', models.JSONField()),
-                ('rewards', models.JSONField(blank=True, null=True)),
-                ('verdicts', models.JSONField(default=list)),
-                ('figures', models.JSONField(blank=True, null=True)),
-                ('effect', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rollout_groups', to='optimization.effect')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rollout_groups', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("index", models.PositiveIntegerField()),
+                ("source", models.PositiveSmallIntegerField()),
+                (
+                    "split",
+                    models.CharField(
+                        choices=[("train", "Train"), ("validate", "Validate"), ("test", "Test")], max_length=8
+                    ),
+                ),
+                ("example", models.PositiveIntegerField()),
+                ("checkpoint", models.CharField(max_length=80)),
+                ("prompt", models.JSONField()),
+                ("samples", models.JSONField()),
+                ("rewards", models.JSONField(blank=True, null=True)),
+                ("verdicts", models.JSONField(default=list)),
+                ("figures", models.JSONField(blank=True, null=True)),
+                (
+                    "effect",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rollout_groups",
+                        to="optimization.effect",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rollout_groups",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PolicyStep',
+            name="PolicyStep",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('iteration', models.PositiveIntegerField()),
-                ('staleness', models.PositiveSmallIntegerField(default=0)),
-                ('metrics', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('checkpoint', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='steps', to='optimization.checkpoint')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='policy_steps', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("iteration", models.PositiveIntegerField()),
+                ("staleness", models.PositiveSmallIntegerField(default=0)),
+                ("metrics", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "checkpoint",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="steps",
+                        to="optimization.checkpoint",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="policy_steps",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ParameterVersion',
+            name="ParameterVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=160)),
-                ('number', models.PositiveIntegerField()),
-                ('value', models.TextField()),
-                ('description', models.TextField(blank=True)),
-                ('origin', models.CharField(choices=[('initial', 'Initial'), ('optimizer', 'Optimizer'), ('person', 'Person'), ('merge', 'Merge')], max_length=12)),
-                ('iteration', models.PositiveIntegerField(default=0)),
-                ('feedback', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='optimization.parameterversion')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parameter_versions', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=160)),
+                ("number", models.PositiveIntegerField()),
+                ("value", models.TextField()),
+                ("description", models.TextField(blank=True)),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("initial", "Initial"),
+                            ("optimizer", "Optimizer"),
+                            ("person", "Person"),
+                            ("merge", "Merge"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("iteration", models.PositiveIntegerField(default=0)),
+                ("feedback", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="optimization.parameterversion",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parameter_versions",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Iteration',
+            name="Iteration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('state', models.JSONField(default=dict)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('train_score', models.FloatField(blank=True, null=True)),
-                ('changed', models.JSONField(default=list)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='iterations', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("state", models.JSONField(default=dict)),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("train_score", models.FloatField(blank=True, null=True)),
+                ("changed", models.JSONField(default=list)),
+                ("note", models.CharField(blank=True, max_length=200)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="iterations",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='feedbackrequest',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feedback_requests', to='optimization.run'),
+            model_name="feedbackrequest",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="feedback_requests",
+                to="optimization.run",
+            ),
         ),
         migrations.AddField(
-            model_name='effect',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='effects', to='optimization.run'),
+            model_name="effect",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="effects", to="optimization.run"
+            ),
         ),
         migrations.AddField(
-            model_name='checkpoint',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checkpoints', to='optimization.run'),
+            model_name="checkpoint",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="checkpoints", to="optimization.run"
+            ),
         ),
         migrations.CreateModel(
-            name='Candidate',
+            name="Candidate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=80)),
-                ('iteration', models.PositiveIntegerField(default=0)),
-                ('optimizer_state', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('versions', models.ManyToManyField(related_name='candidates', to='optimization.parameterversion')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='candidates', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=80)),
+                ("iteration", models.PositiveIntegerField(default=0)),
+                ("optimizer_state", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "versions",
+                    models.ManyToManyField(related_name="candidates", to="optimization.parameterversion"),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="candidates",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RunEvent',
+            name="RunEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.PositiveBigIntegerField()),
-                ('kind', models.CharField(max_length=40)),
-                ('payload', models.JSONField(default=dict)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("seq", models.PositiveBigIntegerField()),
+                ("kind", models.CharField(max_length=40)),
+                ("payload", models.JSONField(default=dict)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Score',
+            name="Score",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('split', models.CharField(max_length=8)),
-                ('candidate', models.CharField(max_length=80)),
-                ('mean', models.FloatField(null=True)),
-                ('stderr', models.FloatField(null=True)),
-                ('count', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scores', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("split", models.CharField(max_length=8)),
+                ("candidate", models.CharField(max_length=80)),
+                ("mean", models.FloatField(null=True)),
+                ("stderr", models.FloatField(null=True)),
+                ("count", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="scores",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Showing',
+            name="Showing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order', models.JSONField()),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='showings', to='optimization.feedbackrequest')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("order", models.JSONField()),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="showings",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Skip',
+            name="Skip",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(blank=True, max_length=400)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='skips', to='optimization.feedbackrequest')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=400)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="skips",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Step',
+            name="Step",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('iteration', models.PositiveIntegerField()),
-                ('revision', models.PositiveIntegerField(default=0)),
-                ('optimizer_state', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('candidate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='steps', to='optimization.candidate')),
-                ('previous', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='optimization.candidate')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("iteration", models.PositiveIntegerField()),
+                ("revision", models.PositiveIntegerField(default=0)),
+                ("optimizer_state", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "candidate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="steps",
+                        to="optimization.candidate",
+                    ),
+                ),
+                (
+                    "previous",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="optimization.candidate",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="steps",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Revert',
+            name="Revert",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(blank=True, max_length=400)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reverts', to='optimization.parameterversion')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reverts', to='optimization.run')),
-                ('step', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reverts', to='optimization.step')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=400)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reverts",
+                        to="optimization.parameterversion",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reverts",
+                        to="optimization.run",
+                    ),
+                ),
+                (
+                    "step",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reverts",
+                        to="optimization.step",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Application',
+            name="Application",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('answer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='applications', to='optimization.answer')),
-                ('step', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='applications', to='optimization.step')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "answer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="applications",
+                        to="optimization.answer",
+                    ),
+                ),
+                (
+                    "step",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="applications",
+                        to="optimization.step",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='WorkerPulse',
+            name="WorkerPulse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('worker', models.CharField(max_length=160)),
-                ('pid', models.PositiveIntegerField()),
-                ('doing', models.CharField(blank=True, max_length=160)),
-                ('at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("worker", models.CharField(max_length=160)),
+                ("pid", models.PositiveIntegerField()),
+                ("doing", models.CharField(blank=True, max_length=160)),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('worker', 'pid'), name='one_pulse_per_process')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("worker", "pid"), name="one_pulse_per_process")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='WorkItem',
+            name="WorkItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveIntegerField()),
-                ('queue', models.CharField(max_length=12)),
-                ('kind', models.CharField(max_length=16)),
-                ('payload', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('due', 'Due'), ('leased', 'Leased'), ('waiting', 'Waiting'), ('done', 'Done'), ('failed', 'Failed')], default='due', max_length=8)),
-                ('due_at', models.DateTimeField()),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('errors', models.PositiveSmallIntegerField(default=0)),
-                ('losses', models.PositiveSmallIntegerField(default=0)),
-                ('alone', models.BooleanField(default=False)),
-                ('lone_losses', models.PositiveSmallIntegerField(default=0)),
-                ('reopened', models.PositiveSmallIntegerField(default=0)),
-                ('last_error', models.TextField(blank=True)),
-                ('result', models.JSONField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('effect', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='work', to='optimization.effect')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='work', to='optimization.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("index", models.PositiveIntegerField()),
+                ("queue", models.CharField(max_length=12)),
+                ("kind", models.CharField(max_length=16)),
+                ("payload", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("due", "Due"),
+                            ("leased", "Leased"),
+                            ("waiting", "Waiting"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
+                        default="due",
+                        max_length=8,
+                    ),
+                ),
+                ("due_at", models.DateTimeField()),
+                ("fence", models.PositiveIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("errors", models.PositiveSmallIntegerField(default=0)),
+                ("losses", models.PositiveSmallIntegerField(default=0)),
+                ("alone", models.BooleanField(default=False)),
+                ("lone_losses", models.PositiveSmallIntegerField(default=0)),
+                ("reopened", models.PositiveSmallIntegerField(default=0)),
+                ("last_error", models.TextField(blank=True)),
+                ("result", models.JSONField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "effect",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="work",
+                        to="optimization.effect",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="work",
+                        to="optimization.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Tape',
+            name="Tape",
             fields=[
-                ('id', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('iteration', models.PositiveIntegerField()),
-                ('candidate', models.CharField(max_length=80)),
-                ('split', models.CharField(max_length=8)),
-                ('example', models.PositiveIntegerField()),
-                ('record', models.JSONField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tapes', to='optimization.run')),
-                ('released_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='consumed_tapes', to='optimization.workitem')),
+                ("id", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("iteration", models.PositiveIntegerField()),
+                ("candidate", models.CharField(max_length=80)),
+                ("split", models.CharField(max_length=8)),
+                ("example", models.PositiveIntegerField()),
+                ("record", models.JSONField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tapes",
+                        to="optimization.run",
+                    ),
+                ),
+                (
+                    "released_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="consumed_tapes",
+                        to="optimization.workitem",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ProposalReview',
+            name="ProposalReview",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('iteration', models.PositiveIntegerField()),
-                ('ordinal', models.PositiveIntegerField()),
-                ('proposal', models.CharField(max_length=80)),
-                ('decision', models.CharField(blank=True, choices=[('approved', 'Approved'), ('edited', 'Edited'), ('rejected', 'Rejected')], max_length=8)),
-                ('candidate', models.CharField(blank=True, max_length=80)),
-                ('reason', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='optimization.run')),
-                ('item', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='review', to='optimization.workitem')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("iteration", models.PositiveIntegerField()),
+                ("ordinal", models.PositiveIntegerField()),
+                ("proposal", models.CharField(max_length=80)),
+                (
+                    "decision",
+                    models.CharField(
+                        blank=True,
+                        choices=[("approved", "Approved"), ("edited", "Edited"), ("rejected", "Rejected")],
+                        max_length=8,
+                    ),
+                ),
+                ("candidate", models.CharField(blank=True, max_length=80)),
+                ("reason", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reviews",
+                        to="optimization.run",
+                    ),
+                ),
+                (
+                    "item",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="review",
+                        to="optimization.workitem",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PolicyJob',
+            name="PolicyJob",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(blank=True, max_length=80)),
-                ('done', models.PositiveBigIntegerField(default=0)),
-                ('total', models.PositiveBigIntegerField(default=0)),
-                ('device', models.CharField(blank=True, max_length=40)),
-                ('begun_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('item', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='job', to='optimization.workitem')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(blank=True, max_length=80)),
+                ("done", models.PositiveBigIntegerField(default=0)),
+                ("total", models.PositiveBigIntegerField(default=0)),
+                ("device", models.CharField(blank=True, max_length=40)),
+                ("begun_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "item",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="job",
+                        to="optimization.workitem",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='feedbackrequest',
-            name='item',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='feedback_requests', to='optimization.workitem'),
+            model_name="feedbackrequest",
+            name="item",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="feedback_requests",
+                to="optimization.workitem",
+            ),
         ),
         migrations.CreateModel(
-            name='Call',
+            name="Call",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=400)),
-                ('iteration', models.PositiveIntegerField()),
-                ('alias', models.CharField(max_length=80)),
-                ('digest', models.CharField(max_length=64)),
-                ('request', models.JSONField()),
-                ('text', models.TextField()),
-                ('model', models.CharField(max_length=160)),
-                ('prompt_tokens', models.PositiveIntegerField(default=0)),
-                ('completion_tokens', models.PositiveIntegerField(default=0)),
-                ('cost', models.FloatField(default=0.0)),
-                ('latency', models.FloatField(default=0.0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('endpoint', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='optimization.endpoint')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='calls', to='optimization.run')),
-                ('item', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='calls', to='optimization.workitem')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=400)),
+                ("iteration", models.PositiveIntegerField()),
+                ("alias", models.CharField(max_length=80)),
+                ("digest", models.CharField(max_length=64)),
+                ("request", models.JSONField()),
+                ("text", models.TextField()),
+                ("model", models.CharField(max_length=160)),
+                ("prompt_tokens", models.PositiveIntegerField(default=0)),
+                ("completion_tokens", models.PositiveIntegerField(default=0)),
+                ("cost", models.FloatField(default=0.0)),
+                ("latency", models.FloatField(default=0.0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="optimization.endpoint",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="calls",
+                        to="optimization.run",
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="calls",
+                        to="optimization.workitem",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='program',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='programs', to='optimization.workspace'),
+            model_name="program",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="programs",
+                to="optimization.workspace",
+            ),
         ),
         migrations.CreateModel(
-            name='Panel',
+            name="Panel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('members', models.ManyToManyField(related_name='panels', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='panels', to='optimization.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("members", models.ManyToManyField(related_name="panels", to=settings.AUTH_USER_MODEL)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="panels",
+                        to="optimization.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Opinion',
+            name="Opinion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=400)),
-                ('kind', models.CharField(max_length=12)),
-                ('alias', models.CharField(max_length=60)),
-                ('body', models.JSONField()),
-                ('samples', models.PositiveSmallIntegerField()),
-                ('sure', models.FloatField()),
-                ('decided', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('request', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='opinion', to='optimization.feedbackrequest')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='opinions', to='optimization.run')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='opinions', to='optimization.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=400)),
+                ("kind", models.CharField(max_length=12)),
+                ("alias", models.CharField(max_length=60)),
+                ("body", models.JSONField()),
+                ("samples", models.PositiveSmallIntegerField()),
+                ("sure", models.FloatField()),
+                ("decided", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "request",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="opinion",
+                        to="optimization.feedbackrequest",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="opinions",
+                        to="optimization.run",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="opinions",
+                        to="optimization.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('annotator', 'Annotator'), ('operator', 'Operator'), ('admin', 'Admin')], max_length=12)),
-                ('is_rehearsal', models.BooleanField(default=False)),
-                ('weight', models.FloatField(default=1.0)),
-                ('mail_digest', models.BooleanField(default=True)),
-                ('mailed_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='optimization.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "Viewer"),
+                            ("annotator", "Annotator"),
+                            ("operator", "Operator"),
+                            ("admin", "Admin"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("is_rehearsal", models.BooleanField(default=False)),
+                ("weight", models.FloatField(default=1.0)),
+                ("mail_digest", models.BooleanField(default=True)),
+                ("mailed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="optimization.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('annotator', 'Annotator'), ('operator', 'Operator'), ('admin', 'Admin')], max_length=12)),
-                ('note', models.CharField(blank=True, max_length=120)),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('places', models.PositiveSmallIntegerField(default=1)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='optimization.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "Viewer"),
+                            ("annotator", "Annotator"),
+                            ("operator", "Operator"),
+                            ("admin", "Admin"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=120)),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("places", models.PositiveSmallIntegerField(default=1)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="invitations",
+                        to="optimization.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='feedbackrequest',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='feedback_requests', to='optimization.workspace'),
+            model_name="feedbackrequest",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="feedback_requests",
+                to="optimization.workspace",
+            ),
         ),
         migrations.AddField(
-            model_name='endpoint',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='endpoints', to='optimization.workspace'),
+            model_name="endpoint",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="endpoints",
+                to="optimization.workspace",
+            ),
         ),
         migrations.AddField(
-            model_name='dataset',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='datasets', to='optimization.workspace'),
+            model_name="dataset",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="datasets",
+                to="optimization.workspace",
+            ),
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('prefix', models.CharField(max_length=12)),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('scopes', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to='optimization.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("prefix", models.CharField(max_length=12)),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("scopes", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tokens",
+                        to="optimization.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AnswerVersion',
+            name="AnswerVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('body', models.JSONField()),
-                ('seconds', models.FloatField(default=0.0)),
-                ('late', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField()),
-                ('answer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='optimization.answer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("body", models.JSONField()),
+                ("seconds", models.FloatField(default=0.0)),
+                ("late", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "answer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="optimization.answer",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('answer', 'number'), name='one_version_per_number')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("answer", "number"), name="one_version_per_number")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.UniqueConstraint(fields=('dataset', 'number'), name='one_dataset_version_per_number'),
+            model_name="datasetversion",
+            constraint=models.UniqueConstraint(
+                fields=("dataset", "number"), name="one_dataset_version_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='example',
-            constraint=models.UniqueConstraint(fields=('version', 'split', 'position'), name='one_example_per_position'),
+            model_name="example",
+            constraint=models.UniqueConstraint(
+                fields=("version", "split", "position"), name="one_example_per_position"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='draft',
-            constraint=models.UniqueConstraint(fields=('request', 'user'), name='one_draft_per_person'),
+            model_name="draft",
+            constraint=models.UniqueConstraint(fields=("request", "user"), name="one_draft_per_person"),
         ),
         migrations.AddIndex(
-            model_name='claim',
-            index=models.Index(fields=['state', 'expires_at'], name='claims_by_expiry'),
+            model_name="claim",
+            index=models.Index(fields=["state", "expires_at"], name="claims_by_expiry"),
         ),
         migrations.AddIndex(
-            model_name='claim',
-            index=models.Index(fields=['user', 'state'], name='claims_by_person'),
+            model_name="claim",
+            index=models.Index(fields=["user", "state"], name="claims_by_person"),
         ),
         migrations.AddIndex(
-            model_name='claim',
-            index=models.Index(condition=models.Q(('ahead', True), ('state', 'active')), fields=['user'], name='reservations'),
+            model_name="claim",
+            index=models.Index(
+                condition=models.Q(("ahead", True), ("state", "active")), fields=["user"], name="reservations"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='claim',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('request', 'user'), name='one_active_claim_per_person'),
+            model_name="claim",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "active")),
+                fields=("request", "user"),
+                name="one_active_claim_per_person",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='claim',
-            constraint=models.UniqueConstraint(fields=('request', 'fence'), name='one_claim_per_fence'),
+            model_name="claim",
+            constraint=models.UniqueConstraint(fields=("request", "fence"), name="one_claim_per_fence"),
         ),
         migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.UniqueConstraint(fields=('request', 'user'), name='one_answer_per_person'),
+            model_name="answer",
+            constraint=models.UniqueConstraint(fields=("request", "user"), name="one_answer_per_person"),
         ),
         migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.UniqueConstraint(fields=('user', 'client_key'), name='one_answer_per_client_key'),
+            model_name="answer",
+            constraint=models.UniqueConstraint(
+                fields=("user", "client_key"), name="one_answer_per_client_key"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='idempotentresponse',
-            constraint=models.UniqueConstraint(fields=('user', 'key'), name='one_response_per_idempotency_key'),
+            model_name="idempotentresponse",
+            constraint=models.UniqueConstraint(
+                fields=("user", "key"), name="one_response_per_idempotency_key"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='programversion',
-            constraint=models.UniqueConstraint(fields=('program', 'number'), name='one_program_version_per_number'),
+            model_name="programversion",
+            constraint=models.UniqueConstraint(
+                fields=("program", "number"), name="one_program_version_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='programversion',
-            constraint=models.UniqueConstraint(fields=('program', 'digest'), name='one_program_version_per_digest'),
+            model_name="programversion",
+            constraint=models.UniqueConstraint(
+                fields=("program", "digest"), name="one_program_version_per_digest"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rolloutsource',
-            constraint=models.UniqueConstraint(fields=('run', 'index'), name='one_source_per_index'),
+            model_name="rolloutsource",
+            constraint=models.UniqueConstraint(fields=("run", "index"), name="one_source_per_index"),
         ),
         migrations.AddConstraint(
-            model_name='rolloutgroup',
-            constraint=models.UniqueConstraint(fields=('effect', 'index'), name='one_group_per_index'),
+            model_name="rolloutgroup",
+            constraint=models.UniqueConstraint(fields=("effect", "index"), name="one_group_per_index"),
         ),
         migrations.AddConstraint(
-            model_name='policystep',
-            constraint=models.UniqueConstraint(fields=('run', 'iteration'), name='one_policy_step_per_iteration'),
+            model_name="policystep",
+            constraint=models.UniqueConstraint(
+                fields=("run", "iteration"), name="one_policy_step_per_iteration"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='parameterversion',
-            constraint=models.UniqueConstraint(fields=('run', 'name', 'number'), name='one_parameter_version_per_number'),
+            model_name="parameterversion",
+            constraint=models.UniqueConstraint(
+                fields=("run", "name", "number"), name="one_parameter_version_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='iteration',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='one_row_per_iteration'),
+            model_name="iteration",
+            constraint=models.UniqueConstraint(fields=("run", "number"), name="one_row_per_iteration"),
         ),
         migrations.AddConstraint(
-            model_name='effect',
-            constraint=models.UniqueConstraint(fields=('run', 'iteration', 'ordinal'), name='one_effect_per_ordinal'),
+            model_name="effect",
+            constraint=models.UniqueConstraint(
+                fields=("run", "iteration", "ordinal"), name="one_effect_per_ordinal"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='checkpoint',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='one_checkpoint_per_key'),
+            model_name="checkpoint",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="one_checkpoint_per_key"),
         ),
         migrations.AddConstraint(
-            model_name='candidate',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='one_candidate_per_key'),
+            model_name="candidate",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="one_candidate_per_key"),
         ),
         migrations.AddConstraint(
-            model_name='runevent',
-            constraint=models.UniqueConstraint(fields=('run', 'seq'), name='one_event_per_seq'),
+            model_name="runevent",
+            constraint=models.UniqueConstraint(fields=("run", "seq"), name="one_event_per_seq"),
         ),
         migrations.AddConstraint(
-            model_name='score',
-            constraint=models.UniqueConstraint(fields=('run', 'position', 'split'), name='one_score_per_position'),
+            model_name="score",
+            constraint=models.UniqueConstraint(
+                fields=("run", "position", "split"), name="one_score_per_position"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='showing',
-            constraint=models.UniqueConstraint(fields=('request', 'user'), name='one_showing_per_person'),
+            model_name="showing",
+            constraint=models.UniqueConstraint(fields=("request", "user"), name="one_showing_per_person"),
         ),
         migrations.AddConstraint(
-            model_name='skip',
-            constraint=models.UniqueConstraint(fields=('request', 'user'), name='one_skip_per_person'),
+            model_name="skip",
+            constraint=models.UniqueConstraint(fields=("request", "user"), name="one_skip_per_person"),
         ),
         migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(fields=('run', 'iteration', 'revision'), name='one_step_per_iteration_revision'),
+            model_name="step",
+            constraint=models.UniqueConstraint(
+                fields=("run", "iteration", "revision"), name="one_step_per_iteration_revision"
+            ),
         ),
         migrations.AddIndex(
-            model_name='revert',
-            index=models.Index(fields=['run', 'step'], name='reverts_by_run'),
+            model_name="revert",
+            index=models.Index(fields=["run", "step"], name="reverts_by_run"),
         ),
         migrations.AddConstraint(
-            model_name='application',
-            constraint=models.UniqueConstraint(fields=('step', 'answer'), name='an_answer_applies_once'),
+            model_name="application",
+            constraint=models.UniqueConstraint(fields=("step", "answer"), name="an_answer_applies_once"),
         ),
         migrations.AddIndex(
-            model_name='workitem',
-            index=models.Index(condition=models.Q(('state', 'due')), fields=['queue', 'due_at'], name='work_due'),
+            model_name="workitem",
+            index=models.Index(
+                condition=models.Q(("state", "due")), fields=["queue", "due_at"], name="work_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='workitem',
-            index=models.Index(condition=models.Q(('state', 'leased')), fields=['lease_until'], name='work_leased'),
+            model_name="workitem",
+            index=models.Index(
+                condition=models.Q(("state", "leased")), fields=["lease_until"], name="work_leased"
+            ),
         ),
         migrations.AddIndex(
-            model_name='workitem',
-            index=models.Index(fields=['run', 'state'], name='work_by_run'),
+            model_name="workitem",
+            index=models.Index(fields=["run", "state"], name="work_by_run"),
         ),
         migrations.AddConstraint(
-            model_name='workitem',
-            constraint=models.UniqueConstraint(fields=('effect', 'index'), name='one_work_item_per_index'),
+            model_name="workitem",
+            constraint=models.UniqueConstraint(fields=("effect", "index"), name="one_work_item_per_index"),
         ),
         migrations.AddConstraint(
-            model_name='proposalreview',
-            constraint=models.UniqueConstraint(fields=('run', 'iteration', 'ordinal', 'proposal'), name='one_review_per_proposal'),
+            model_name="proposalreview",
+            constraint=models.UniqueConstraint(
+                fields=("run", "iteration", "ordinal", "proposal"), name="one_review_per_proposal"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='proposalreview',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decision', '')), models.Q(models.Q(('decision', ''), _negated=True), ('decided_by__isnull', False)), _connector='OR'), name='who_decides_is_known'),
+            model_name="proposalreview",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at", None), ("decision", "")),
+                    models.Q(models.Q(("decision", ""), _negated=True), ("decided_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="who_decides_is_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='call',
-            index=models.Index(fields=['run', 'iteration', 'cost', 'prompt_tokens', 'completion_tokens'], name='calls_by_iteration'),
+            model_name="call",
+            index=models.Index(
+                fields=["run", "iteration", "cost", "prompt_tokens", "completion_tokens"],
+                name="calls_by_iteration",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='call',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='one_response_per_key'),
+            model_name="call",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="one_response_per_key"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['workspace', '-created_at', '-id'], name='runs_newest_first'),
+            model_name="run",
+            index=models.Index(fields=["workspace", "-created_at", "-id"], name="runs_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['workspace', '-state_since', '-id'], name='runs_by_change'),
+            model_name="run",
+            index=models.Index(fields=["workspace", "-state_since", "-id"], name="runs_by_change"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['workspace', 'name', 'id'], name='runs_by_name'),
+            model_name="run",
+            index=models.Index(fields=["workspace", "name", "id"], name="runs_by_name"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['workspace', 'state', '-created_at', 'activity'], name='runs_by_state'),
+            model_name="run",
+            index=models.Index(
+                fields=["workspace", "state", "-created_at", "activity"], name="runs_by_state"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['state'], name='runs_to_advance'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("state", "running")), fields=["state"], name="runs_to_advance"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('kind', 'policy'), ('program_version__isnull', False), _connector='OR'), name='prompts_are_a_programs'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind", "policy"), ("program_version__isnull", False), _connector="OR"),
+                name="prompts_are_a_programs",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='program',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='one_program_per_name'),
+            model_name="program",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="one_program_per_name"),
         ),
         migrations.AddConstraint(
-            model_name='panel',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='one_panel_per_name'),
+            model_name="panel",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="one_panel_per_name"),
         ),
         migrations.AddIndex(
-            model_name='opinion',
-            index=models.Index(fields=['workspace', 'created_at'], name='opinions_by_time'),
+            model_name="opinion",
+            index=models.Index(fields=["workspace", "created_at"], name="opinions_by_time"),
         ),
         migrations.AddConstraint(
-            model_name='opinion',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='one_opinion_per_key'),
+            model_name="opinion",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="one_opinion_per_key"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('workspace', 'user'), name='one_role_per_workspace'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("workspace", "user"), name="one_role_per_workspace"),
         ),
         migrations.AddIndex(
-            model_name='gold',
-            index=models.Index(fields=['workspace', 'shape'], name='gold_by_shape'),
+            model_name="gold",
+            index=models.Index(fields=["workspace", "shape"], name="gold_by_shape"),
         ),
         migrations.AddConstraint(
-            model_name='gold',
-            constraint=models.UniqueConstraint(fields=('workspace', 'digest'), name='one_gold_per_question'),
+            model_name="gold",
+            constraint=models.UniqueConstraint(fields=("workspace", "digest"), name="one_gold_per_question"),
         ),
         migrations.AddIndex(
-            model_name='feedbackrequest',
-            index=models.Index(condition=models.Q(('state', 'open'), ('taken__lt', models.F('wanted'))), fields=['workspace', 'lane', '-urgency', '-priority', 'deadline', 'id'], name='queue_order'),
+            model_name="feedbackrequest",
+            index=models.Index(
+                condition=models.Q(("state", "open"), ("taken__lt", models.F("wanted"))),
+                fields=["workspace", "lane", "-urgency", "-priority", "deadline", "id"],
+                name="queue_order",
+            ),
         ),
         migrations.AddIndex(
-            model_name='feedbackrequest',
-            index=models.Index(fields=['run', 'state'], name='requests_by_run'),
+            model_name="feedbackrequest",
+            index=models.Index(fields=["run", "state"], name="requests_by_run"),
         ),
         migrations.AddIndex(
-            model_name='feedbackrequest',
-            index=models.Index(fields=['run', 'digest'], name='requests_by_question'),
+            model_name="feedbackrequest",
+            index=models.Index(fields=["run", "digest"], name="requests_by_question"),
         ),
         migrations.AddIndex(
-            model_name='feedbackrequest',
-            index=models.Index(condition=models.Q(('audience', 'check'), ('state', 'open')), fields=['run'], name='checks_waiting'),
+            model_name="feedbackrequest",
+            index=models.Index(
+                condition=models.Q(("audience", "check"), ("state", "open")),
+                fields=["run"],
+                name="checks_waiting",
+            ),
         ),
         migrations.AddIndex(
-            model_name='feedbackrequest',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['due_at'], name='requests_by_deadline'),
+            model_name="feedbackrequest",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["due_at"], name="requests_by_deadline"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feedbackrequest',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='one_request_per_key'),
+            model_name="feedbackrequest",
+            constraint=models.UniqueConstraint(fields=("run", "key"), name="one_request_per_key"),
         ),
         migrations.AddConstraint(
-            model_name='feedbackrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('taken__lte', models.F('wanted'))), name='no_more_takers_than_wanted'),
+            model_name="feedbackrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("taken__lte", models.F("wanted"))), name="no_more_takers_than_wanted"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='endpoint',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='one_endpoint_per_name'),
+            model_name="endpoint",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="one_endpoint_per_name"),
         ),
         migrations.AddConstraint(
-            model_name='dataset',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='one_dataset_per_name'),
+            model_name="dataset",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="one_dataset_per_name"),
         ),
     ]
