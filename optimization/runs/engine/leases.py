@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
 from optimization.models import RunState, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
@@ -82,15 +82,26 @@ def mine(item: WorkItem) -> Q:
 
 
 def renew(items: Sequence[WorkItem]) -> Heartbeat:
-    """Prolong the leases that are still the caller's."""
+    """Prolong the leases that are still the caller's. One that ran out under a living holder was not the item's doing."""
     rows = WorkItem.objects.filter(pk__in=[item.pk for item in items], state=WorkState.LEASED)
     now = {pk: (fence, state) for pk, fence, state in rows.values_list("pk", "fence", "run__state")}
     held = {item.pk for item in items if item.pk in now and now[item.pk][0] == item.fence}
     WorkItem.objects.filter(pk__in=held, state=WorkState.LEASED).update(lease_until=_lease_end())
+    lost = frozenset(item.pk for item in items if item.pk not in held)
+    _acquit([item for item in items if item.pk in lost])
     return Heartbeat(
-        lost=frozenset(item.pk for item in items if item.pk not in held),
+        lost=lost,
         stopped=frozenset(pk for pk in held if now[pk][1] == RunState.CANCELLED),
     )
+
+
+def _acquit(items: Sequence[WorkItem]) -> None:
+    """Take back what `expire` counted: their holder was slow, or its machine asleep, and lives to say so."""
+    for item in items:
+        again = WorkItem.objects.filter(pk=item.pk, fence__gte=item.fence, losses__gt=item.losses)
+        again.exclude(state=WorkState.DONE).update(
+            losses=F("losses") - 1, lone_losses=Greatest(F("lone_losses") - int(item.alone), 0)
+        )
 
 
 def settle(item: WorkItem, result: Any) -> bool:
