@@ -65,8 +65,11 @@ BARE = Contender("bare openai client", "bare")
 
 
 @contextlib.contextmanager
-def dspy() -> Iterator[list[Contender]]:
-    """dspy in a virtual environment of its own, gone afterwards; none where pip cannot install it."""
+def dspy(python: str | None) -> Iterator[list[Contender]]:
+    """dspy as `python` has it, else in a virtual environment that is gone afterwards; none where pip cannot install it."""
+    if python is not None:
+        yield [Contender("dspy.Evaluate", "dspy_evaluate", python)]
+        return
     with tempfile.TemporaryDirectory(prefix="handgrad-dspy-") as folder:
         python = str(Path(folder, "bin", "python"))
         with console.status("installing dspy into a temporary virtual environment"):
@@ -133,11 +136,12 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="256 examples, one round, no dspy")
+    parser.add_argument("--dspy", metavar="PYTHON", help="a Python that has dspy, instead of installing it")
     given = parser.parse_args()
     examples, rounds = (256, 1) if given.quick else (given.examples, given.rounds)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     console.print(f"{os.cpu_count()} cores; load before the run: {load}")
-    with contextlib.nullcontext([]) if given.quick else dspy() as others:
+    with contextlib.nullcontext([]) if given.quick else dspy(given.dspy) as others:
         against_the_ideal([HANDGRAD, BARE, *others], examples, given.at_once, rounds)
     in_a_crowd(examples, rounds)
     console.print(f"Load after the run: {os.getloadavg()[0]:.1f}")

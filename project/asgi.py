@@ -2,10 +2,12 @@
 
 Django's own ASGI handler answers a quarter of the requests a second that its WSGI handler does behind a2wsgi, and
 its connections cannot persist; so HTTP goes to WSGI threads that live as long as the process and keep one database
-connection each. Static files have threads of their own: a slow view never holds up a stylesheet.
+connection each. Static files have threads of their own, so that a slow view never holds up a stylesheet; and so have the
+views that wait for another server, so that a test of an endpoint that hangs never holds up a page.
 """
 
 import os
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,20 +28,28 @@ from feedback_ui.routing import websocket_urlpatterns
 from project.sockets import unknown_socket
 from project.static_files import static_application
 
-STATIC_THREADS = 4
+STATIC_THREADS = WAITING_THREADS = 4
+WAITING = re.compile(r"(/api/v1)?/endpoints/\d+/test/?")
 AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class PagesAndStaticFiles:
-    """HTTP by address: `/static/` to the files, everything else to Django."""
+class ByAddress:
+    """HTTP by address: `/static/` to the files, everything else to Django, what waits for others aside."""
 
-    def __init__(self, pages: AsgiApplication, static_files: AsgiApplication) -> None:
+    def __init__(
+        self, pages: AsgiApplication, waiting: AsgiApplication, static_files: AsgiApplication
+    ) -> None:
         self.pages = pages
+        self.waiting = waiting
         self.static_files = static_files
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        is_static = scope["path"].startswith(settings.STATIC_URL)
-        await (self.static_files if is_static else self.pages)(scope, receive, send)
+        await self.application(scope["path"])(scope, receive, send)
+
+    def application(self, path: str) -> AsgiApplication:
+        if path.startswith(settings.STATIC_URL):
+            return self.static_files
+        return self.waiting if WAITING.fullmatch(path) else self.pages
 
 
 # Views that cannot be imported stop the process here, rather than every request later.
@@ -47,8 +57,9 @@ list(get_resolver().url_patterns)
 
 application = ProtocolTypeRouter(
     {
-        "http": PagesAndStaticFiles(
+        "http": ByAddress(
             WSGIMiddleware(django_application, workers=settings.WEB_THREADS),
+            WSGIMiddleware(django_application, workers=WAITING_THREADS),
             WSGIMiddleware(static_application(), workers=STATIC_THREADS),
         ),
         "websocket": AllowedHostsOriginValidator(

@@ -16,6 +16,7 @@ from optimization.models import (
     WorkItem,
     WorkState,
 )
+from optimization.runs.engine.deadlines import deadlines_sweep
 from optimization.runs.engine.leases import expire, poisonous
 from optimization.runs.states import run_move
 from workers.nudges import nudge_run, nudge_work
@@ -25,6 +26,7 @@ def sweep() -> None:
     """One round. Any number of sweepers may run side by side."""
     expire()
     _stop_poisoned()
+    deadlines_sweep()
     _wake_answered()
     for run_id in _runs_with_due_work():
         nudge_work(run_id)

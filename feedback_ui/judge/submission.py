@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from optimization.losses.questions import (
 )
 
 FIELD = re.compile(
-    r"score(_\d{1,2})?|improvements|nothing|choice|reason|strengths|weaknesses|(rank|note)_\d{1,2}"
+    r"score(_\d{1,2})?|improvements|nothing|choice|reason|strengths|weaknesses|marks|(rank|note)_\d{1,2}"
 )
 
 
@@ -54,11 +55,26 @@ class Submission:
 
 
 def body_of(values: Mapping[str, str], question: Question) -> dict[str, Any]:
+    marks = marks_in(values)
+    said = _said(values, question, bool(marks))
+    return {**said, "marks": marks} if marks else said
+
+
+def marks_in(values: Mapping[str, Any]) -> list[Any]:
+    """The comments on words, which the page keeps as JSON in one field."""
+    try:
+        marks = json.loads(values.get("marks") or "[]")
+    except ValueError:
+        return []
+    return marks if isinstance(marks, list) else []
+
+
+def _said(values: Mapping[str, str], question: Question, has_marks: bool) -> dict[str, Any]:
     match question:
         case RubricQuestion():
             return {**_scores(values, question), "improvements": lines(values.get("improvements", ""))}
         case FeedbackQuestion():
-            return _feedback(values)
+            return _feedback(values, has_marks)
         case PreferenceQuestion():
             said = {name: values.get(name, "") for name in ("reason", "strengths", "weaknesses")}
             return {"choice": values.get("choice", ""), **said}
@@ -68,11 +84,21 @@ def body_of(values: Mapping[str, str], question: Question) -> dict[str, Any]:
 
 def values_of(question: Question, answer: Answer) -> dict[str, str]:
     """The other way round: the form's fields as they would be typed for an answer to the question as it was shown."""
+    marks = [mark.model_dump() for mark in answer.marks]
+    values = _fields_of(question, answer)
+    return {**values, "marks": json.dumps(marks)} if marks else values
+
+
+def _fields_of(question: Question, answer: Answer) -> dict[str, str]:
     match answer:
         case RubricAnswer():
             return {**_score_fields(question, answer), "improvements": "\n".join(answer.improvements)}
         case FeedbackAnswer(improvements=improvements):
-            return {"improvements": "\n".join(improvements)} if improvements else {"nothing": "yes"}
+            return (
+                {"improvements": "\n".join(improvements)}
+                if improvements or answer.marks
+                else {"nothing": "yes"}
+            )
         case PreferenceAnswer():
             return {
                 name: str(getattr(answer, name)) for name in ("choice", "reason", "strengths", "weaknesses")
@@ -100,10 +126,10 @@ def _scores(values: Mapping[str, str], question: RubricQuestion) -> dict[str, An
     return {"scores": {name: values[field] for name, field in fields.items() if values.get(field)}}
 
 
-def _feedback(values: Mapping[str, str]) -> dict[str, Any]:
+def _feedback(values: Mapping[str, str], has_marks: bool) -> dict[str, Any]:
     """Says on purpose that there is nothing to improve, or raises InvalidAnswer."""
     improvements = lines(values.get("improvements", ""))
-    if not improvements and "nothing" not in values:
+    if not (improvements or has_marks or "nothing" in values):
         raise InvalidAnswer(
             {"improvements": "Write what would make it better, or choose “Nothing to improve”."}
         )

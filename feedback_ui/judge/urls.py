@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from feedback_ui.judge import answers, earlier, views
+from feedback_ui.judge import answers, earlier, reading, views
 
 urlpatterns = [
     path("judge/", views.desk, name="judge"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("judge/<int:request_id>/answer/", views.answer, name="judge_answer"),
     path("judge/<int:request_id>/later/", views.later, name="judge_later"),
     path("judge/<int:request_id>/skip/", views.skip, name="judge_skip"),
+    path("judge/<int:request_id>/read/", reading.how_it_is_read, name="judge_read"),
     path("judge/<int:request_id>/keep/", views.keep, name="judge_keep"),
     path("answers/", answers.my_answers, name="my_answers"),
     path("answers/<int:answer_id>/", earlier.earlier_answer, name="earlier_answer"),

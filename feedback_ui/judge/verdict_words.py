@@ -33,18 +33,21 @@ class Verdict:
 
 def verdict_of(question: Mapping[str, Any], body: Mapping[str, Any], order: list[int]) -> Verdict:
     """What the stored `body` says; `order` is that of the outputs as they were shown, if they were arranged."""
-    answer = ANSWER.validate_python(body)
-    match answer_as_shown(answer, order) if order else answer:
+    stored = ANSWER.validate_python(body)
+    answer = answer_as_shown(stored, order) if order else stored
+    marks = [str(mark) for mark in answer.marks]
+    match answer:
         case RubricAnswer() as given:
-            return Verdict(rubric_label(question, given), given.improvements)
+            return Verdict(rubric_label(question, given), given.improvements + marks)
         case FeedbackAnswer(improvements=improvements):
-            return Verdict("Feedback" if improvements else "Nothing to improve", improvements)
+            said = improvements + marks
+            return Verdict("Feedback" if said else "Nothing to improve", said)
         case PreferenceAnswer() as given:
             said = [given.reason, given.strengths, given.weaknesses]
-            return Verdict(CHOICES[given.choice], [text for text in said if text])
+            return Verdict(CHOICES[given.choice], [text for text in said if text] + marks)
         case RankingAnswer(ranks=ranks, notes=notes):
             noted = [f"Text {number}: {note}" for number, note in enumerate(notes, 1) if note]
-            return Verdict(_places(ranks), noted)
+            return Verdict(_places(ranks), noted + marks)
 
 
 def _places(ranks: list[int]) -> str:

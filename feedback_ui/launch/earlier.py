@@ -22,6 +22,7 @@ def initial_like(run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "judged_by": "people" if loss["name"].startswith("Human") else "model",
         "held_out": _held_out(method, judge),
         **config["people"],
+        **_deadline(config["people"].get("deadline_minutes")),
         "trainer": config["trainer"]["name"],
         "optimizer": config["optimizer"]["name"],
         **{name: config.get(name) for name in ("iterations", "budget", "seed", "on_error")},
@@ -35,6 +36,14 @@ def initial_like(run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         initial["criteria"] = judge["args"]["criteria"]
     levels = loss["args"].get("rubric") or judge.get("args", {}).get("rubric") or defaults.LEVELS
     return initial, levels
+
+
+def _deadline(minutes: int | None) -> dict[str, Any]:
+    """In the largest unit that it is a whole number of."""
+    if not minutes:
+        return {}
+    unit = next(unit for unit in (1440, 60, 1) if minutes % unit == 0)
+    return {"deadline": minutes // unit, "deadline_unit": str(unit)}
 
 
 def _arguments(part: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,8 @@ PLACES = {
     "/people/per_iteration": "per_iteration",
     "/people/wanted": "wanted",
     "/people/rehearsal": "rehearsal",
+    "/people/deadline_minutes": "deadline",
+    "/people/on_deadline": "on_deadline",
     "/trainer": "trainer",
     "/optimizer": "optimizer",
     "/iterations": "iterations",
@@ -104,6 +106,25 @@ class LaunchForm(forms.Form):
         help_text="Empty: all of a batch.",
     )
     wanted = forms.IntegerField(label="Judges an output", min_value=1, max_value=9, initial=1)
+    deadline = forms.IntegerField(
+        label="People answer within",
+        min_value=1,
+        required=False,
+        help_text="Empty: they may take their time.",
+    )
+    deadline_unit = forms.ChoiceField(
+        label="Counted in", choices=[("1", "minutes"), ("60", "hours"), ("1440", "days")], initial="60"
+    )
+    on_deadline = forms.ChoiceField(
+        label="If nobody answers in time",
+        choices=[
+            ("go_on", "go on with the answers that are there"),
+            ("model", "ask a model in their place, and say so"),
+            ("extend", "give as much time again"),
+            ("stop", "stop the run for attention"),
+        ],
+        initial="go_on",
+    )
     rehearsal = forms.BooleanField(
         label="Rehearsal colleagues judge the rest (programs, not people)", required=False, initial=True
     )
@@ -226,6 +247,8 @@ class LaunchForm(forms.Form):
                 "per_iteration": given["per_iteration"],
                 "wanted": given["wanted"],
                 "rehearsal": given.get("rehearsal", False),
+                "deadline_minutes": given["deadline"] and given["deadline"] * int(given["deadline_unit"]),
+                "on_deadline": given["on_deadline"],
             },
             "iterations": given["iterations"],
             "budget": given["budget"] or None,

@@ -6,6 +6,7 @@ from typing import Any
 
 from optimization.models import Run
 from optimization.runs.config import Choice
+from optimization.runs.words import span_in_words
 
 LOSSES = {
     "HumanRubricLoss": "people's rubric",
@@ -46,6 +47,7 @@ def settings_facts(run: Run) -> list[tuple[str, str]]:
         ("Held-out judged by", _held_out(config)),
         ("To people", _to_people(config.get("loss", {}), people)),
         ("Answers a question", str(people.get("wanted", 1))),
+        ("Time to answer", _deadline(people)),
         ("Steps", "a person decides" if _approves(config) else "taken as they come"),
         ("Errors", "stop the run" if config.get("on_error") == "stop" else "cost their example"),
     ]
@@ -81,6 +83,21 @@ def _held_out(config: dict[str, Any]) -> str:
     """The judge that was chosen, else the models that are asked what people are asked."""
     loss = Choice.model_validate(config.get("loss", {"name": ""}))
     return _loss(config.get("judge") or loss.by_models().model_dump())
+
+
+THEN = {
+    "go_on": "go on without",
+    "model": "ask a model",
+    "extend": "extend it",
+    "stop": "stop the run",
+}
+
+
+def _deadline(people: dict[str, Any]) -> str:
+    minutes = people.get("deadline_minutes")
+    return (
+        f"{span_in_words(minutes)}, then {THEN[people['on_deadline']]}" if minutes else "as long as it takes"
+    )
 
 
 def _to_people(loss: dict[str, Any], people: dict[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from typing import Any
 
 from optimization.llm import EndpointConfig, ResourceConfig, ResourceManager, Resources
+from optimization.llm.loops import PerLoop
 
 
 def as_resources(resources: Any) -> Resources:
@@ -23,19 +23,12 @@ def as_resources(resources: Any) -> Resources:
 
 
 class Limit:
-    """At most `count` at once. One semaphore an event loop, since semaphores belong to a loop."""
+    """At most `count` at once, in each event loop."""
 
     def __init__(self, count: int) -> None:
         if count < 1:
             raise ValueError(f"max_concurrent is at least 1, not {count}.")
-        self.count = count
-        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._semaphores = PerLoop(lambda: asyncio.Semaphore(count))
 
     def semaphore(self) -> asyncio.Semaphore:
-        loop = asyncio.get_running_loop()
-        found = self._by_loop.get(loop)
-        if found is None:
-            found = self._by_loop[loop] = asyncio.Semaphore(self.count)
-        return found
+        return self._semaphores.get()

@@ -47,12 +47,18 @@ async def execute(
     execution = Execution(graph, limit or module.concurrency())
     await execution.run()
     output = valueify(_collected(graph.output, execution.outputs))
-    tapes = collect_tape_ids((inputs, named_inputs)) if module.passes_tapes else []
+    tapes = collect_tape_ids(_argument(module, inputs, named_inputs, module.passes_tapes_of))
     if wanted:
         made = ForwardRecord(graph, execution.outputs, _versions(graph), execution.seconds, execution.usage)
         current_registry().save(made)
         tapes.append(made.id)
     return with_tapes(output, tapes)
+
+
+def _argument(module: Module, inputs: tuple[Any, ...], named_inputs: dict[str, Any], name: str | None) -> Any:
+    """The input of that name, None where there is none."""
+    positional = dict(zip(module.positional_names(len(inputs)), inputs, strict=True))
+    return (positional | named_inputs).get(name) if name is not None else None
 
 
 def _collected(x: Any, outputs: dict[str, Any]) -> Any:

@@ -33,7 +33,7 @@ class Module:
 
     leaf: ClassVar[bool] = False
     names_children: ClassVar[bool] = True  # False: the names of parameters below do not start here
-    passes_tapes: ClassVar[bool] = False  # True: the output carries the tapes of the inputs too
+    passes_tapes_of: ClassVar[str | None] = None  # the input whose tapes the output carries too
 
     training: bool
     _children: dict[str, Module]

@@ -5,6 +5,8 @@
 3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
 4. The last wanted answer closes the question and makes its work item due, in the same transaction.
+5. To a question whose time has run out, an answer counts in place while its effect is open: the item reads it again.
+   After that it is late, and is counted by a later step.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
+from optimization.feedback.rereading import announce_later, item_reread, run_lock
 from optimization.feedback.showings import order_shown
-from optimization.feedback.signals import item_due
 from optimization.losses.questions import QUESTION
 from optimization.losses.sides import answer_as_asked
 from optimization.models import (
@@ -57,25 +59,40 @@ def answer_submit(
     checked = answer_parse(QUESTION.validate_python(request.question), body)
     if order := order_shown(request=request, user=user):
         checked = answer_as_asked(checked, order)
-    with transaction.atomic():
-        locked = request_lock(request)
-        if given := _already_given(request, user, client_key):
-            return given
-        if not _has_place(locked, user, fence):
-            raise HoldLost(why_lost(locked, user))
-        answer = Answer.objects.create(
-            request=locked,
-            user=user,
-            client_key=client_key,
-            body=checked.model_dump(mode="json"),
-            seconds=seconds_kept(seconds),
-        )
-        Claim.objects.filter(
-            request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
-        ).update(state=ClaimState.ANSWERED)
-        Draft.objects.filter(request=locked, user=user).delete()
-        _close_when_complete(locked)
-    return answer
+    sent = Answer(
+        user=user, client_key=client_key, body=checked.model_dump(mode="json"), seconds=seconds_kept(seconds)
+    )
+    try:
+        return _store(request, sent, fence)
+    except _TimeRanOut:
+        return _store(request, sent, fence, in_time=False)
+
+
+class _TimeRanOut(Exception):
+    """The question expired: its run has to be locked first."""
+
+
+@transaction.atomic
+def _store(request: FeedbackRequest, sent: Answer, fence: int, in_time: bool = True) -> Answer:
+    user = sent.user
+    if not in_time:
+        run_lock(request)
+    locked = request_lock(request)
+    if given := _already_given(request, user, sent.client_key):
+        return given
+    expired = locked.state == RequestState.EXPIRED
+    if expired and in_time:
+        raise _TimeRanOut
+    if not _has_place(locked, user, fence):
+        raise HoldLost(why_lost(locked, user))
+    sent.request, sent.late = locked, expired and not item_reread(locked)
+    sent.save(force_insert=True)
+    Claim.objects.filter(request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]).update(
+        state=ClaimState.ANSWERED
+    )
+    Draft.objects.filter(request=locked, user=user).delete()
+    _close_when_complete(locked)
+    return sent
 
 
 def seconds_kept(seconds: float) -> float:
@@ -97,23 +114,23 @@ def _has_place(locked: FeedbackRequest, user: User, fence: int) -> bool:
     held = Claim.objects.filter(request=locked, user=user)
     if not held.filter(fence=fence).exists():
         return False
-    if locked.state == RequestState.WITHDRAWN or held.filter(state=ClaimState.ACTIVE).exists():
+    if (
+        locked.state in {RequestState.WITHDRAWN, RequestState.EXPIRED}
+        or held.filter(state=ClaimState.ACTIVE).exists()
+    ):
         return True
     return place_take(locked)
 
 
 def _close_when_complete(locked: FeedbackRequest) -> None:
-    if locked.state != RequestState.OPEN or locked.answers.count() < locked.wanted:
+    over = locked.state not in {RequestState.OPEN, RequestState.EXPIRED}
+    if over or locked.answers.filter(late=False).count() < locked.wanted:
         return
-    FeedbackRequest.objects.filter(pk=locked.pk).update(state=RequestState.ANSWERED, answered_at=Now())
+    FeedbackRequest.objects.filter(pk=locked.pk).update(
+        state=RequestState.ANSWERED, answered_at=Now(), stand_in="", stood_in=None
+    )
     WorkItem.objects.filter(feedback_requests=locked, state=WorkState.WAITING).update(
         state=WorkState.DUE, due_at=Now()
     )
     queue_changed(locked.workspace_id)
-    item_id, run_id = locked.item_id, locked.run_id
-    transaction.on_commit(lambda: announce(item_id, run_id))
-
-
-def announce(item_id: int | None, run_id: int) -> None:
-    """After commit: the item may go on."""
-    item_due.send_robust(sender=FeedbackRequest, item_id=item_id, run_id=run_id)
+    announce_later(locked.item_id, locked.run_id)

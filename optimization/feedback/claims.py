@@ -21,6 +21,9 @@ from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.places import claims_lapse, place_free, place_take, request_lock, why_lost
 from optimization.models import Claim, ClaimState, FeedbackRequest, Membership, RequestState, Workspace
 
+KEPT = frozenset({RequestState.OPEN, RequestState.EXPIRED})
+"""Questions that their holders may go on with: what they say of one that expired is counted later."""
+
 
 def hold_time() -> timedelta:
     return timedelta(seconds=settings.CLAIM_SECONDS)
@@ -39,7 +42,7 @@ def claim_renew(*, request: FeedbackRequest, user: User, fence: int) -> Claim:
     """Start the hold's time again. A lapsed one revives while the question has a place, else HoldLost says why not."""
     locked = request_lock(request)
     mine = Claim.objects.annotate(now=Now()).filter(request=locked, user=user, fence=fence).first()
-    if mine is None or locked.state != RequestState.OPEN or not _is_alive(mine, locked):
+    if mine is None or locked.state not in KEPT or not _is_alive(mine, locked):
         raise HoldLost(why_lost(locked, user))
     _keep(mine, mine.now)
     return mine

@@ -11,17 +11,17 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
-from optimization.feedback.answers import announce, seconds_kept
+from optimization.feedback.answers import seconds_kept
 from optimization.feedback.errors import FeedbackError
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import request_lock
+from optimization.feedback.rereading import item_reread, run_lock
 from optimization.feedback.showings import order_shown
 from optimization.losses.questions import QUESTION
 from optimization.losses.sides import answer_as_asked
-from optimization.models import Answer, AnswerVersion, FeedbackRequest, Run, Tape, WorkItem, WorkState
+from optimization.models import Answer, AnswerVersion
 
 
 def answer_edit(*, answer: Answer, user: User, body: dict[str, Any], seconds: float = 0.0) -> Answer:
@@ -37,7 +37,7 @@ def answer_edit(*, answer: Answer, user: User, body: dict[str, Any], seconds: fl
         given = answer_as_asked(given, order)
     checked = given.model_dump(mode="json")
     with transaction.atomic():
-        Run.objects.select_for_update().only("pk").get(pk=request.run_id)
+        run_lock(request)
         locked = request_lock(request)
         answer = Answer.objects.select_for_update().get(pk=answer.pk)
         if checked == answer_newest(answer):
@@ -55,33 +55,6 @@ def answer_newest(answer: Answer) -> dict[str, Any]:
     last = answer.versions.order_by("-number").first()
     newest: dict[str, Any] = last.body if last else answer.body
     return newest
-
-
-def item_reread(locked: FeedbackRequest) -> bool:
-    """Let the question's item read its answers once more; False if its effect is complete.
-
-    The caller holds the locks of the run and of the question, in this order.
-    """
-    open_items = WorkItem.objects.filter(effect__done_at=None)
-    item = open_items.select_for_update(of=("self",)).filter(pk=locked.item_id or 0).first()
-    if item is None:
-        return False
-    if item.state == WorkState.WAITING:
-        return True
-    outcomes = item.result if isinstance(item.result, list) else [item.result]
-    Tape.objects.filter(pk__in=[one["tape"] for one in outcomes if one and one.get("tape")]).delete()
-    # Whoever works at it right now has read the version before: its fence no longer fits.
-    WorkItem.objects.filter(pk=item.pk).update(
-        state=WorkState.DUE,
-        due_at=Now(),
-        lease_until=None,
-        result=None,
-        done_at=None,
-        errors=0,
-        reopened=F("reopened") + 1,
-    )
-    transaction.on_commit(lambda: announce(item.pk, item.run_id))
-    return True
 
 
 def _version_add(answer: Answer, body: dict[str, Any], seconds: float, *, late: bool) -> None:

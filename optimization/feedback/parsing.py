@@ -42,6 +42,7 @@ MALFORMED = {
     "ranks": "The ranks are a list of whole numbers, one for each output.",
     "improvements": "The improvements are a list of texts.",
     "notes": "The notes are a list of texts.",
+    "marks": "The marks are a list of {quote, comment}, each a text of at most 2,000 characters.",
 }
 
 

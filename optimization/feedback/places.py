@@ -62,7 +62,11 @@ def why_lost(request: FeedbackRequest, user: User) -> str:
     if Answer.objects.filter(request=request, user=user).exists():
         return "Your answer to this question is in already."
     if request.state == RequestState.WITHDRAWN:
-        return "The run of this question was cancelled, so it needs no answer any more."
+        return (
+            "The run of this question was cancelled, or has gone on without it: it needs no answer any more."
+        )
+    if request.state == RequestState.EXPIRED:
+        return "The time to answer this question has run out, and its run has gone on."
     if request.state == RequestState.ANSWERED:
         return "Others have answered this question in the meantime."
     return "Your hold on this question has ended and somebody else has taken it."

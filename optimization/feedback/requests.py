@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.functions import Now
 
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.places import place_free, request_lock
@@ -27,8 +30,10 @@ def request_open(
     audience: str = Audience.PEOPLE,
     wanted: int = 1,
     priority: float = 0.0,
+    within: timedelta | None = None,
 ) -> FeedbackRequest:
-    """Put a question of a work item to people; asking again under the same key returns the first request.
+    """Put a question of a work item to people, who have `within` to answer; asking again under the same key returns
+    the first request.
 
     Call it in the transaction that parks the item, so that nobody answers before the item waits.
     """
@@ -44,6 +49,7 @@ def request_open(
             "audience": audience,
             "wanted": wanted,
             "priority": priority,
+            "due_at": None if within is None else Now() + within,
         },
     )
     if opened:

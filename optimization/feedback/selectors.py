@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import F, Prefetch, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from optimization.feedback.audience import questions_for
@@ -14,6 +15,7 @@ from optimization.models import (
     Answer,
     AnswerVersion,
     Application,
+    Audience,
     Claim,
     ClaimState,
     Effect,
@@ -29,14 +31,24 @@ from optimization.models import (
 )
 
 COUNT_CAP = 1000
+OTHERS = 2
 
 
 @dataclass(frozen=True)
 class QueueCounts:
-    """A person's day: answers given since midnight, questions that they could judge now (COUNT_CAP at most)."""
+    """A person's day: answers given since midnight, questions that they could judge now (COUNT_CAP at most), and the
+    names of others who judge at this moment."""
 
     today: int
     waiting: int
+    others: tuple[str, ...] = ()
+
+    @property
+    def company(self) -> str:
+        """Who else is judging: "Ines", "Ines and Omar", "Ines, Omar and more"; empty for nobody."""
+        if len(self.others) > OTHERS:
+            return f"{', '.join(self.others[:OTHERS])} and more"
+        return " and ".join(self.others)
 
 
 def queue_counts(*, workspace: Workspace, user: User) -> QueueCounts:
@@ -44,7 +56,17 @@ def queue_counts(*, workspace: Workspace, user: User) -> QueueCounts:
     today = Answer.objects.filter(request__workspace=workspace, user=user, created_at__gte=midnight).count()
     member = Membership.objects.filter(workspace=workspace, user=user).first()
     waiting = questions_for(member).filter(taken__lt=F("wanted"))[:COUNT_CAP].count() if member else 0
-    return QueueCounts(today=today, waiting=waiting)
+    others = tuple(others_at_work(workspace=workspace, user=user))
+    return QueueCounts(today=today, waiting=waiting, others=others)
+
+
+def others_at_work(*, workspace: Workspace, user: User) -> list[str]:
+    """First names of other people who hold a question in this moment, OTHERS + 1 at most."""
+    holding = Claim.objects.filter(
+        state=ClaimState.ACTIVE, expires_at__gt=Now(), request__workspace=workspace
+    ).exclude(Q(user=user) | Q(request__audience=Audience.REHEARSAL))
+    people = User.objects.filter(pk__in=holding.values("user")).order_by("pk")[: OTHERS + 1]
+    return [person.first_name or person.get_username() for person in people]
 
 
 def queue_waiting_reason(*, workspace: Workspace, user: User) -> str:

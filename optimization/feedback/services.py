@@ -4,6 +4,7 @@ from optimization.feedback.answers import answer_submit
 from optimization.feedback.claims import claim_next, claim_release, claim_renew
 from optimization.feedback.drafts import draft_load, draft_save
 from optimization.feedback.edits import answer_edit
+from optimization.feedback.preview import answer_preview
 from optimization.feedback.requests import (
     request_open,
     request_skip,
@@ -14,6 +15,7 @@ from optimization.feedback.showings import question_shown
 
 __all__ = [
     "answer_edit",
+    "answer_preview",
     "answer_submit",
     "claim_next",
     "claim_release",

@@ -14,7 +14,7 @@ import httpx2
 from optimization.llm.breaker import Breaker
 from optimization.llm.budget import Budget
 from optimization.llm.endpoints import EndpointConfig
-from optimization.llm.errors import EndpointError, GarbledReply, NoLimitToPrice, RateLimited, TimedOut
+from optimization.llm.errors import EndpointError, NoLimitToPrice, RateLimited
 from optimization.llm.limits import MakeLimiter, MakePlaces, in_memory, places_in_memory
 from optimization.llm.loops import PerLoop
 from optimization.llm.messages import Completion, CompletionRequest, Usage
@@ -51,6 +51,7 @@ class EndpointCalls:
         self._places = PerLoop(
             lambda: places(f"{shared} places", most) if most else asyncio.Semaphore(MOST_CONNECTIONS)
         )
+        self._beginning = PerLoop(asyncio.Lock)
         self._breaker = Breaker(self.where)
 
     async def complete(
@@ -96,6 +97,7 @@ class EndpointCalls:
         expected = tokens_expected(self.endpoint, request) if self.tokens else 0
         if self.tokens:
             await self.tokens.acquire(expected)
+        await self._begin()
         begun = await self.requests.acquire()
         self._breaker.check()
         bill.spent = bill.reserved
@@ -105,7 +107,7 @@ class EndpointCalls:
         except EndpointError as error:
             self._note(error, begun)
             self._breaker.failed(error, went_out)
-            if not isinstance(error, TimedOut | GarbledReply):
+            if not error.billed:
                 bill.spent = 0.0
             raise
         usage = self._usage(request, reply)
@@ -121,6 +123,11 @@ class EndpointCalls:
             latency=time.perf_counter() - started,
             finish_reason=reply.finish_reason,
         )
+
+    async def _begin(self) -> None:
+        """Calls begin one after another: a crowd that begins together comes back together, and has to wait for itself."""
+        async with self._beginning.get():
+            await asyncio.sleep(0)
 
     async def _reserve(self, request: CompletionRequest) -> float:
         """Set aside the most that an attempt can cost. A reply that may have been billed and is lost costs that."""

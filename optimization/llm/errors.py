@@ -1,7 +1,8 @@
 """What can go wrong with a call, in words that name the endpoint, its address and the way out.
 
 `permanent` means that no call to this endpoint will fare better until somebody changes something: a driver may stop
-at once. `retryable` means that the same call, made again a little later, may well succeed. No message holds a key.
+at once. `retryable` means that the same call, made again a little later, may well succeed. `billed` means that a reply
+may have been written and has to be paid for, though it is lost. No message holds a key.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ class EndpointError(Exception):
 
     permanent = False
     retryable = False
+    billed = False
     remedy = ""
 
     def __init__(
@@ -62,8 +64,15 @@ class Unreachable(EndpointError):
     remedy = "Check that the server is running and that its address is right."
 
 
+class ConnectionLost(Unreachable):
+    """The connection broke after the request was sent."""
+
+    billed = True
+
+
 class TimedOut(EndpointError):
     retryable = True
+    billed = True
     remedy = "Raise the endpoint's timeout, or lower its max_concurrent if the server is overloaded."
 
 
@@ -99,6 +108,7 @@ class GarbledReply(EndpointError):
     """A reply that is not a chat completion; `raw` holds what came."""
 
     retryable = True
+    billed = True
     remedy = "Check that the address is that of an OpenAI-compatible API."
 
 

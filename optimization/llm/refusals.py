@@ -7,10 +7,12 @@ import json
 import time
 from collections.abc import Mapping
 
+import httpx2
 import openai
 
 from optimization.llm.endpoints import EndpointConfig
 from optimization.llm.errors import (
+    ConnectionLost,
     EndpointError,
     GarbledReply,
     KeyRefused,
@@ -44,6 +46,8 @@ def translate(error: Exception, where: str, endpoint: EndpointConfig) -> Endpoin
         case openai.APIConnectionError():
             cause = error.__cause__ or error
             said = shown(str(cause) or type(cause).__name__, endpoint)
+            if isinstance(cause, httpx2.ReadError | httpx2.RemoteProtocolError):
+                return ConnectionLost(where, f"broke the connection ({said})")
             return Unreachable(where, f"could not be reached ({said})")
         case openai.APIError():
             return ServerFailed(where, f"broke off its reply: {shown(error.message, endpoint)}")

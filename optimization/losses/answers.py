@@ -17,6 +17,8 @@ from optimization.losses.questions import (
     RubricQuestion,
 )
 
+MARKS = 50
+
 
 class Problem(NamedTuple):
     """What is wrong with which field of an answer."""
@@ -27,6 +29,8 @@ class Problem(NamedTuple):
 
 def check_answer(question: Question, answer: Answer) -> list[Problem]:
     """What keeps an answer from being taken; an empty list if nothing does."""
+    if problems := _marks(question, answer):
+        return problems
     match question, answer:
         case RubricQuestion(), RubricAnswer():
             return _rubric(question, answer)
@@ -41,6 +45,16 @@ def check_answer(question: Question, answer: Answer) -> list[Problem]:
     ]
 
 
+def _marks(question: Question, answer: Answer) -> list[Problem]:
+    if len(answer.marks) > MARKS:
+        return [Problem("marks", f"There are {len(answer.marks)} comments on words; {MARKS} are the most.")]
+    total = len(question.outputs) if isinstance(question, PreferenceQuestion | RankingQuestion) else 1
+    wrong = [mark.output for mark in answer.marks if mark.output >= total]
+    if wrong:
+        return [Problem("marks", f"Output {wrong[0]} of a mark is not one of the {total}, counted from 0.")]
+    return []
+
+
 def _rubric(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
     given = [answer.score]
     if question.aspects:
@@ -50,7 +64,8 @@ def _rubric(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
     elif question.level(answer.score) is None:
         return [Problem("score", _not_a_score(answer.score, question.levels))]
     lowest = min(given)
-    if question.improvements_required(lowest) and not any(text.strip() for text in answer.improvements):
+    said = any(text.strip() for text in answer.improvements) or answer.marks
+    if question.improvements_required(lowest) and not said:
         return [Problem("improvements", f"Say what should be better: a score of {lowest:g} asks for it.")]
     return []
 
@@ -80,7 +95,7 @@ def _not_a_score(score: float, levels: Sequence[RubricLevel]) -> str:
 
 def _preference(question: PreferenceQuestion, answer: PreferenceAnswer) -> list[Problem]:
     said = f"{answer.reason}{answer.strengths}{answer.weaknesses}".strip()
-    if question.require_reason and answer.choice != "abstain" and not said:
+    if question.require_reason and answer.choice != "abstain" and not (said or answer.marks):
         return [Problem("reason", "Say in a few words why.")]
     return []
 

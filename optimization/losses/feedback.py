@@ -69,7 +69,8 @@ class HumanFeedbackLoss(HumanLoss[FeedbackAnswer]):
         )
 
     def read(self, answers: Sequence[Answer]) -> Value:
-        return pooled([lines(*answer.improvements) for answer in self.fitting(answers)], [])
+        given = self.fitting(answers)
+        return pooled([lines(*answer.improvements) + answer.said_of_words() for answer in given], [])
 
     def _criteria(self, output: Any, target: Any, context: Context) -> str:
         if self.prompt_template is None:

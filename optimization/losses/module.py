@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from optimization.core.concurrency import concurrently
 from optimization.core.module import Module
@@ -21,13 +21,12 @@ class LossModule(Module):
     """Judges an output: `await loss(output, target=None, *, context=None)` gives feedback.
 
     The feedback is a Value of kind STRUCTURED with payload `list[list[str]]` and, where there is one, a score
-    0..1 in its meta. A loss passes the tapes of its inputs on, and hands feedback to its `output` input.
+    0..1 in its meta. A loss passes the tapes of the output on, and hands feedback to it alone.
     A subclass writes `judge`; a plain function of (output, target, context) becomes a loss as LossModule(function).
     """
 
     leaf = True
-    passes_tapes = True
-    feedback_input: ClassVar[str] = "output"
+    passes_tapes_of = "output"
 
     compares: bool = False  # says which of several outputs is better, and not how good one is
     gives_score: bool = True
@@ -64,7 +63,7 @@ class LossModule(Module):
     async def backward(self, feedback: Value, ctx: BackwardContext) -> BackwardResult:
         from optimization.core.backward import BackwardResult  # kept out of the way of importing a loss
 
-        return BackwardResult({self.feedback_input: feedback})
+        return BackwardResult({self.passes_tapes_of: feedback})
 
 
 def feedback_value(payload: Any, score: float | None = None, **meta: Any) -> Value:

@@ -150,6 +150,6 @@ def comments(answer: PreferenceAnswer) -> tuple[list[str], list[str]]:
     """What a person's answer says to A and to B: its strengths are the winner's, its weaknesses the loser's."""
     both = Side(answer.strengths, answer.weaknesses)
     return (
-        remarks_on("A", answer.choice, answer.reason, both, both),
-        remarks_on("B", answer.choice, answer.reason, both, both),
+        remarks_on("A", answer.choice, answer.reason, both, both) + answer.said_of_words(0),
+        remarks_on("B", answer.choice, answer.reason, both, both) + answer.said_of_words(1),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -94,15 +95,44 @@ Question = Annotated[
 ]
 
 
-class FeedbackAnswer(BaseModel):
+class Mark(BaseModel):
+    """A comment on words of an output: `quote` are the words, `output` is the place of the output among those that are
+    compared, `start` where the words begin in the text as it was shown, to find them again."""
+
+    quote: str = Field(min_length=1, max_length=2000)
+    comment: str = Field(min_length=1, max_length=2000)
+    output: int = Field(0, ge=0)
+    start: int | None = Field(None, ge=0)
+
+    def __str__(self) -> str:
+        return f"On “{' '.join(self.quote.split())}”: {self.comment.strip()}"
+
+
+class Marked(BaseModel):
+    """An answer may comment on words of what it judges, besides all else."""
+
+    marks: list[Mark] = []
+
+    def said_of_words(self, output: int = 0) -> list[str]:
+        """The comments on words of an output, each with the words."""
+        return [str(mark) for mark in self.marks if mark.output == output]
+
+
+class FeedbackAnswer(Marked):
     kind: Literal["feedback"] = "feedback"
     improvements: list[str] = []
 
-    def __init__(self, improvements: list[str] | None = None, *, kind: str = "feedback") -> None:
-        super().__init__(kind=kind, improvements=[] if improvements is None else improvements)
+    def __init__(
+        self,
+        improvements: list[str] | None = None,
+        *,
+        marks: Sequence[Mark] = (),
+        kind: str = "feedback",
+    ) -> None:
+        super().__init__(kind=kind, improvements=[] if improvements is None else improvements, marks=marks)
 
 
-class RubricAnswer(BaseModel):
+class RubricAnswer(Marked):
     """`score` is one of the rubric's scores. Where the rubric has aspects, `scores` has one of each aspect's by its
     name, and `score` is what they make together (losses.aspects)."""
 
@@ -119,6 +149,7 @@ class RubricAnswer(BaseModel):
         justification: str = "",
         scores: dict[str, float] | None = None,
         *,
+        marks: Sequence[Mark] = (),
         kind: str = "rubric",
     ) -> None:
         super().__init__(
@@ -127,13 +158,14 @@ class RubricAnswer(BaseModel):
             improvements=[] if improvements is None else improvements,
             justification=justification,
             scores={} if scores is None else scores,
+            marks=marks,
         )
 
 
 Choice = Literal["A", "B", "tie", "both_bad", "abstain"]
 
 
-class PreferenceAnswer(BaseModel):
+class PreferenceAnswer(Marked):
     """`strengths` are the better output's, `weaknesses` the other's."""
 
     kind: Literal["preference"] = "preference"
@@ -149,20 +181,30 @@ class PreferenceAnswer(BaseModel):
         strengths: str = "",
         weaknesses: str = "",
         *,
+        marks: Sequence[Mark] = (),
         kind: str = "preference",
     ) -> None:
-        super().__init__(kind=kind, choice=choice, reason=reason, strengths=strengths, weaknesses=weaknesses)
+        super().__init__(
+            kind=kind, choice=choice, reason=reason, strengths=strengths, weaknesses=weaknesses, marks=marks
+        )
 
 
-class RankingAnswer(BaseModel):
+class RankingAnswer(Marked):
     """`ranks[i]` is the rank of output i, 1 the best; `notes[i]` what was said of it."""
 
     kind: Literal["ranking"] = "ranking"
     ranks: list[int]
     notes: list[str] = []
 
-    def __init__(self, ranks: list[int], notes: list[str] | None = None, *, kind: str = "ranking") -> None:
-        super().__init__(kind=kind, ranks=ranks, notes=[] if notes is None else notes)
+    def __init__(
+        self,
+        ranks: list[int],
+        notes: list[str] | None = None,
+        *,
+        marks: Sequence[Mark] = (),
+        kind: str = "ranking",
+    ) -> None:
+        super().__init__(kind=kind, ranks=ranks, notes=[] if notes is None else notes, marks=marks)
 
 
 Answer = Annotated[

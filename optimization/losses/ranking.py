@@ -127,8 +127,11 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         """The feedback on each output: the mean of the annotators' ranks and scores, every note kept.
 
         `asked[i]` is the number, in the question, of the text that output i is; outputs that are the same share it.
+        Nobody's answers say nothing of any of them.
         """
         given = self.fitting(answers)
+        if not given and asked:
+            return [pooled([], [], criteria=self.criteria) for _ in asked]
         if not given:
             raise ValueError(f"{type(self).__name__} has no answers to read.")
         for answer in given:
@@ -156,7 +159,7 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         return self.read_all(await self.ask(self.question(distinct, None, context)), asked)
 
     def _pooled(self, answers: Sequence[RankingAnswer], ranks: list[float], i: int, total: int) -> Value:
-        notes = [lines(answer.notes[i]) if i < len(answer.notes) else [] for answer in answers]
+        notes = [lines(*answer.notes[i : i + 1]) + answer.said_of_words(i) for answer in answers]
         rank = fmean(ranks)
         if not any(notes):
             notes[0] = [_placed(rank, total)]

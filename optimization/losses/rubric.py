@@ -115,4 +115,5 @@ class HumanRubricLoss(HumanLoss[RubricAnswer]):
             shares = [self.rubric.shares(answer.scores) for answer in given]
             meta["aspects"] = {name: fmean(share[name] for share in shares) for name in shares[0]}
         scores = [self.rubric.share(answer) for answer in given]
-        return pooled([answer.improvements for answer in given], scores, **meta)
+        said = [answer.improvements + answer.said_of_words() for answer in given]
+        return pooled(said, scores, **meta)

@@ -37,13 +37,16 @@ def question_in_order(question: Question, order: Sequence[int]) -> Question:
 
 def answer_as_asked(answer: Answer, order: Sequence[int]) -> Answer:
     """What was said of places, as said of the outputs that stood there. Applied to a checked answer."""
+    marks = [mark.model_copy(update={"output": order[mark.output]}) for mark in answer.marks]
     match answer:
-        case PreferenceAnswer() if order[0] == 1:
-            return answer.model_copy(update={"choice": SWAPPED.get(answer.choice, answer.choice)})
+        case PreferenceAnswer(choice=choice):
+            said = SWAPPED.get(choice, choice) if order[0] == 1 else choice
+            return answer.model_copy(update={"choice": said, "marks": marks})
         case RankingAnswer(ranks=ranks, notes=notes):
             places = [list(order).index(output) for output in range(len(ranks))]
             noted = [notes[place] if place < len(notes) else "" for place in places] if notes else []
-            return answer.model_copy(update={"ranks": [ranks[place] for place in places], "notes": noted})
+            moved = {"ranks": [ranks[place] for place in places], "notes": noted, "marks": marks}
+            return answer.model_copy(update=moved)
     return answer
 
 

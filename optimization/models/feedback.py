@@ -14,6 +14,7 @@ from optimization.models.workspaces import Workspace
 class RequestState(models.TextChoices):
     OPEN = "open"
     ANSWERED = "answered"
+    EXPIRED = "expired"  # its time ran out, and the run went on without it
     WITHDRAWN = "withdrawn"  # its run was cancelled
 
 
@@ -29,6 +30,9 @@ class FeedbackRequest(models.Model):
 
     `taken` counts the places in use, active claims and answers together; the schema keeps it at or below `wanted`.
     `fence` grows by one with each claim. Both change only under a lock on this row.
+
+    `due_at` is when its time runs out, `extended` how often it was given more. Of one that expired, `stand_in` says who
+    is asked in place of people: "model", or nobody; `stood_in` is the model's answer, with its name.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="feedback_requests")
@@ -44,6 +48,10 @@ class FeedbackRequest(models.Model):
     fence = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.OPEN)
     priority = models.FloatField(default=0.0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    extended = models.PositiveSmallIntegerField(default=0)
+    stand_in = models.CharField(max_length=8, blank=True)
+    stood_in = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     answered_at = models.DateTimeField(null=True, blank=True)
 
@@ -55,6 +63,7 @@ class FeedbackRequest(models.Model):
         indexes = [
             models.Index(fields=["workspace", "audience", "state", "-priority", "id"], name="queue_order"),
             models.Index(fields=["run", "state"], name="requests_by_run"),
+            models.Index(fields=["due_at"], condition=Q(state="open"), name="requests_by_deadline"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -9,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ASKED = frozenset({"criteria", "rubric", "aspects", "n"})
 """What a loss asks, whoever is asked."""
+
+
+LONGEST_DEADLINE = 90 * 24 * 60
+"""Minutes."""
 
 
 class Choice(BaseModel):
@@ -47,13 +52,24 @@ class Choice(BaseModel):
 
 class People(BaseModel):
     """Who judges. `per_iteration` of a batch's examples go to people (all of them where it is None); rehearsal
-    colleagues, if they take part, judge the rest. `wanted` is the number of annotators a question."""
+    colleagues, if they take part, judge the rest. `wanted` is the number of annotators a question.
+
+    A question that people have not answered within `deadline_minutes` (None: they may take their time) is treated as
+    `on_deadline` says: go on with the answers that are there, ask a model judge in their place and say so, extend its
+    time by as much again, or stop the run for an operator."""
 
     model_config = ConfigDict(extra="forbid")
 
     per_iteration: int | None = Field(default=None, ge=0)
     rehearsal: bool = False
     wanted: int = Field(default=1, ge=1, le=9)
+    deadline_minutes: int | None = Field(default=None, ge=1, le=LONGEST_DEADLINE)
+    on_deadline: Literal["go_on", "model", "extend", "stop"] = "go_on"
+
+    @property
+    def within(self) -> timedelta | None:
+        """How long people have to answer a question."""
+        return None if self.deadline_minutes is None else timedelta(minutes=self.deadline_minutes)
 
 
 class RunConfig(BaseModel):

@@ -68,6 +68,7 @@ class _Work:
 class _Asked:
     questions: int = 0
     answered: int = 0
+    expired: int = 0
     last_asked: datetime | None = None
     seconds: float = 0.0
 
@@ -132,10 +133,12 @@ class _Facts:
         asked = self.asked[number, Audience.PEOPLE]
         if not asked.questions:
             return Phase()
-        if asked.answered < asked.questions:
-            return Phase("waits", f"{asked.answered} of {asked.questions}")
+        unanswered = f", {asked.expired} not in time" if asked.expired else ""
+        if asked.answered + asked.expired < asked.questions:
+            return Phase("waits", f"{asked.answered} of {asked.questions}{unanswered}")
         time = f" · {duration_in_words(asked.seconds)}" if asked.seconds >= 1 else ""
-        return Phase("done", f"{asked.questions}{time}")
+        given = f"{asked.answered} of {asked.questions}{unanswered}" if unanswered else f"{asked.questions}"
+        return Phase("done", f"{given}{time}")
 
     def _timed(self, number: int, kind: str) -> Phase:
         effects = self._of_kind(number, kind)
@@ -187,10 +190,11 @@ def _asked(run: Run, numbers: Iterable[int]) -> dict[tuple[int, str], _Asked]:
     for row in requests.values("iteration", "audience").annotate(
         questions=Count("pk", filter=~Q(state=RequestState.WITHDRAWN)),
         answered=Count("pk", filter=Q(state=RequestState.ANSWERED)),
+        expired=Count("pk", filter=Q(state=RequestState.EXPIRED)),
         last_asked=Max("created_at"),
     ):
         asked[row["iteration"], row["audience"]] = _Asked(
-            row["questions"], row["answered"], row["last_asked"]
+            row["questions"], row["answered"], row["expired"], row["last_asked"]
         )
     answers: Any = Answer.objects.filter(request__run=run, request__iteration__in=numbers)
     for row in answers.values("request__iteration", "request__audience").annotate(seconds=Sum("seconds")):

@@ -43,7 +43,8 @@ class Remark:
 
 @dataclass(frozen=True)
 class ExampleOutcome:
-    """One example of a batch. `score` is within 0..1; `waits_for` says whose answer is still missing."""
+    """One example of a batch. `score` is within 0..1; `waits_for` says whose answer is still missing, `note` what became
+    of a question that was not answered."""
 
     item: int
     example: int
@@ -55,6 +56,7 @@ class ExampleOutcome:
     error: str
     remarks: tuple[Remark, ...]
     waits_for: str
+    note: str = ""
 
     @property
     def name(self) -> int:
@@ -105,7 +107,8 @@ class _Asked:
 
     def remarks(self, sample: int) -> list[Remark]:
         """What was said of one of the outputs that the question is about."""
-        return [self._remark(answer, sample) for answer in self.answers]
+        said = [self._remark(answer, sample) for answer in self.answers if not answer.late]
+        return said + ([self._stood_in(sample, self.request.stood_in)] if self.request.stood_in else [])
 
     def output(self, sample: int) -> Any:
         """The output that the question shows for a sample; None past the last, as it shows those that differ."""
@@ -128,6 +131,24 @@ class _Asked:
     @property
     def compares(self) -> bool:
         return "outputs" in self.request.question
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether its time ran out with nobody's answer, a model's neither."""
+        expired = self.request.state == RequestState.EXPIRED
+        return expired and not self.request.stand_in and not any(not answer.late for answer in self.answers)
+
+    def _stood_in(self, sample: int, stood_in: dict[str, Any]) -> Remark:
+        said = said_of(sample, self.request.question, stood_in["body"])
+        return Remark(
+            judge=f"{stood_in['model']}, a model, as nobody answered in time",
+            is_rehearsal=False,
+            score=said.score,
+            label=said.label,
+            improvements=said.improvements,
+            justification=said.justification,
+            seconds=0.0,
+        )
 
     def _remark(self, answer: Answer, sample: int) -> Remark:
         said = said_of(sample, self.request.question, answer.body)
@@ -170,6 +191,7 @@ def _outcomes(
             error=(outcome.error if outcome else None) or "",
             remarks=tuple(remarks or (_by_model(outcome) if outcome and not asked else ())),
             waits_for=audience,
+            note="nobody answered in time" if any(one.unanswered for one in asked) else "",
         )
 
 

@@ -11,8 +11,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,12 +21,12 @@ from optimization.llm.messages import Completion, CompletionRequest
 from optimization.llm.scope import Suspended, current_scope
 from optimization.models import Answer, Call, Candidate, Iteration, Run, RunEvent, WorkItem, WorkState
 from optimization.models import Effect as EffectRow
-from optimization.runs.engine.expansion import gather, read_result, write_result
 from optimization.runs.engine.pins import drift
-from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
+from optimization.runs.engine.replay import JournalMismatch
 from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.events import event_emit
 from optimization.runs.fork import optimizer_state_at
+from optimization.runs.retrace import plain, retrace
 from optimization.runs.words import counted
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.carry_out import WORK
@@ -35,7 +34,6 @@ from optimization.runs.work.proposals import FinishProposals
 from optimization.runs.work.settling import Finish
 from optimization.runs.work.sheet import Sheet, at_work, sheets_read
 from optimization.runs.work.writer import Operation, Writer
-from optimization.trainers.effects import Commit, Effect, TrainerState
 from optimization.trainers.trainer import Algorithm
 
 AT_ONCE = 128
@@ -149,7 +147,7 @@ class _Replay:
             rows = await read(partial(self._rows, iteration))
             for row in rows:
                 await self._effect(row)
-            await read(partial(self._algorithm, trainer, iteration, rows))
+            await read(partial(self._algorithm, trainer, iteration))
             found.iterations += 1
         found.calls, found.answers = await read(self._counts)
         return found
@@ -180,7 +178,7 @@ class _Replay:
     async def _item(self, sheet: Sheet) -> None:
         self.found.items += 1
         try:
-            with at_work(sheet):
+            with at_work(sheet, self.bench.resources):
                 done = await WORK[sheet.item.kind](sheet, self.bench)
         except Suspended as waits:
             self._differs(sheet, f"the answers to the question {waits.key} are not stored")
@@ -216,7 +214,7 @@ class _Replay:
                 self.found.bytes += len(value.encode())
                 if value.encode() != values.get(name, "").encode():
                     yield f"the value of {name} in its proposal {key} has other bytes"
-            if _plain(written.optimizer_state) != candidate.optimizer_state:
+            if plain(written.optimizer_state) != candidate.optimizer_state:
                 yield f"its proposal {key} leaves the optimizer in another state"
 
     def _differs(self, sheet: Sheet, what: str) -> None:
@@ -225,64 +223,10 @@ class _Replay:
         number = sheet.item.effect.iteration + 1
         self.found.differences.append(f"Iteration {number}, {sheet.item.kind}{of}: {what}.")
 
-    # -- the algorithm ---------------------------------------------------------------------------------------
-
-    def _algorithm(self, trainer: Algorithm, iteration: Iteration, rows: Sequence[EffectRow]) -> None:
-        """Whether the algorithm asks for what the journal holds, and ends where the next iteration began."""
-        say, name = self.found.differences.append, iteration.number + 1
-        by_ordinal = {row.ordinal: row for row in rows}
-        state = TrainerState.model_validate(iteration.state)
-        try:
-            end = replay(trainer, state, by_ordinal, self._reading(rows))
-        except JournalMismatch as mismatch:
-            say(f"Iteration {name}: {mismatch}")
-            return
-        if isinstance(end, Pending):
-            if iteration.finished_at is not None:
-                say(f"Iteration {name} is over, and its journal lacks effect {end.ordinal}.")
-            else:
-                self.found.notes.append(
-                    f"Iteration {name} is not over: it was replayed as far as it has come."
-                )
-        elif (problem := self._ended(iteration, end)) is not None:
-            say(f"Iteration {name} {problem}.")
-
-    def _reading(self, rows: Sequence[EffectRow]) -> Callable[[Effect, Any], Any]:
-        """Reads the results one after the other, as the algorithm does, and holds each against its work items."""
-        following = iter(rows)
-
-        def read(effect: Effect, stored: Any) -> Any:
-            row = next(following)
-            if problem := self._unlike(effect, row):
-                self.found.differences.append(f"Iteration {row.iteration + 1}, {row.kind}: {problem}.")
-            return read_result(effect, stored)
-
-        return read
-
-    def _unlike(self, effect: Effect, row: EffectRow) -> str:
-        if isinstance(effect, Commit):
-            steps = self.run.steps.filter(iteration=row.iteration, candidate__key=effect.candidate)
-            return "" if steps.exists() else f"there is no step that accepts {effect.candidate}"
-        if row.kind not in WORK:
-            return ""
-        made = write_result(effect, gather(effect, list(row.work.order_by("index"))))
-        return "" if _plain(made) == row.result else "its result is not what its work items hold"
-
-    def _ended(self, iteration: Iteration, end: Ended) -> str | None:
-        after = self.run.iterations.filter(number=iteration.number + 1).first()
-        if after is None and self.run.iteration != iteration.number + 1:
-            return "ends, and the run does not know of it"
-        stored = after.state if after else self.run.trainer_state
-        found = end.state.model_dump(mode="json")
-        if found == TrainerState.model_validate(stored).model_dump(mode="json"):
-            return None
-        declared = self.run.steps.filter(iteration=iteration.number, revision__gt=0).last()
-        if declared and found | {"candidate": declared.candidate.key} == dict(stored):
-            self.found.notes.append(
-                f"After iteration {iteration.number + 1} a person declared a revision, which was taken as stored."
-            )
-            return None
-        return "ends in another state than the one that is stored"
+    def _algorithm(self, trainer: Algorithm, iteration: Iteration) -> None:
+        traced = retrace(self.run, trainer, iteration)
+        self.found.differences += traced.problems
+        self.found.notes += traced.notes
 
 
 def _sheets(ids: Sequence[int]) -> list[Sheet]:
@@ -297,11 +241,6 @@ def _bare(result: Any) -> Any:
     """A result without the ids of its tapes, which are drawn anew in each pass."""
     outcomes = result if isinstance(result, list) else [result]
     return [
-        {name: value for name, value in _plain(outcome).items() if name != "tape"} if outcome else outcome
+        {name: value for name, value in plain(outcome).items() if name != "tape"} if outcome else outcome
         for outcome in outcomes
     ]
-
-
-def _plain(value: Any) -> Any:
-    """As the database gives it back."""
-    return json.loads(json.dumps(value))

@@ -22,6 +22,7 @@ from optimization.models import (
     WorkItem,
     WorkState,
 )
+from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.engine.pins import STATE_SCHEMA, pins_now
 from optimization.runs.events import event_emit
 from optimization.runs.fork import optimizer_state_at
@@ -40,6 +41,7 @@ def run_restart(*, run: Run, user: User) -> Run:
     run.effects.filter(iteration=run.iteration).delete()
     Iteration.objects.filter(run=run, number=run.iteration).update(train_score=None, changed=[], note="")
     _newest_counts(run)
+    deadlines_resume(run)
     run.pins = pins_now(run)
     run.restarted = run.iteration
     run.optimizer_state = optimizer_state_at(run, run.iteration)

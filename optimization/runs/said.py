@@ -31,25 +31,28 @@ def said_of(sample: int, question: Mapping[str, Any], body: Mapping[str, Any]) -
     """What the answer `body` says of one of the outputs that the question is about."""
     match ANSWER.validate_python(body):
         case RubricAnswer(score=score, improvements=improvements, justification=justification) as answer:
-            return Said(score, rubric_label(question, answer), tuple(improvements), justification)
-        case FeedbackAnswer(improvements=improvements):
-            return Said(improvements=tuple(improvements))
+            said = (*improvements, *answer.said_of_words())
+            return Said(score, rubric_label(question, answer), said, justification)
+        case FeedbackAnswer(improvements=improvements) as answer:
+            return Said(improvements=(*improvements, *answer.said_of_words()))
         case PreferenceAnswer() as answer:
             return Said(label=_verdict(answer, sample), improvements=tuple(comments(answer)[sample]))
-        case RankingAnswer(ranks=ranks, notes=notes):
-            noted = lines(notes[sample]) if sample < len(notes) else []
+        case RankingAnswer(ranks=ranks, notes=notes) as answer:
+            noted = lines(*notes[sample : sample + 1]) + answer.said_of_words(sample)
             return Said(label=f"rank {ranks[sample]} of {len(ranks)}", improvements=tuple(noted))
 
 
 def remarks_in(body: Mapping[str, Any]) -> list[str]:
     """Every remark of an answer, of whichever output."""
-    match ANSWER.validate_python(body):
+    answer = ANSWER.validate_python(body)
+    marks = [str(mark) for mark in answer.marks]
+    match answer:
         case RubricAnswer(improvements=improvements) | FeedbackAnswer(improvements=improvements):
-            return list(improvements)
+            return [*improvements, *marks]
         case PreferenceAnswer(reason=reason, strengths=strengths, weaknesses=weaknesses):
-            return lines(reason, strengths, weaknesses)
+            return lines(reason, strengths, weaknesses) + marks
         case RankingAnswer(notes=notes):
-            return lines(*notes)
+            return lines(*notes) + marks
 
 
 def rubric_label(question: Mapping[str, Any], answer: RubricAnswer) -> str:

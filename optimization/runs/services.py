@@ -7,11 +7,13 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat, Now
 
 from optimization.feedback.services import requests_withdraw
-from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
+from optimization.models import Call, Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
+from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
@@ -54,20 +56,30 @@ def run_resume(*, run: Run, user: User) -> Run:
         raise Conflict(
             f"“{run.name}” is {run.get_state_display().lower()}: only a paused run can be resumed."
         )
-    return _move(run, RunState.RUNNING, f"Resumed by {name_of(user)}.")
+    with transaction.atomic():
+        deadlines_resume(run)
+        return _move(run, RunState.RUNNING, f"Resumed by {name_of(user)}.")
 
 
 def run_retry(*, run: Run, user: User) -> Run:
-    """Try again what has failed, with the counts of errors cleared; everything stored is used again."""
+    """Try again what has failed, with the counts of errors cleared.
+
+    The replies that failed work was built on are asked for again, and stay on the bill, unless people have judged what
+    was made of them; everything else stored is used.
+    """
     if run.state != RunState.NEEDS_ATTENTION:
         raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: there is nothing to retry.")
     with transaction.atomic():
-        WorkItem.objects.filter(
+        failed = WorkItem.objects.filter(
             run=run, effect__iteration=run.iteration, effect__done_at=None, state=WorkState.FAILED
-        ).update(state=WorkState.DUE, done_at=None)
+        )
+        set_aside = Concat("key", Value(" set aside "), Cast("pk", CharField()))
+        Call.objects.filter(run=run, item__in=failed.filter(feedback_requests=None)).update(key=set_aside)
+        failed.update(state=WorkState.DUE, done_at=None)
         WorkItem.objects.filter(run=run, state=WorkState.DUE).update(
             errors=0, losses=0, lone_losses=0, due_at=Now()
         )
+        deadlines_resume(run)
         return _move(run, RunState.RUNNING, f"Tried again by {name_of(user)}.")
 
 

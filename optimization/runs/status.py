@@ -39,6 +39,13 @@ ACTING = {
     "commit": "Taking the step",
     "approve": "Waiting for a decision on the rewritten prompts",
 }
+# What becomes of a question whose time has run out.
+THEN = {
+    "go_on": "the run goes on with the answers that are there",
+    "model": "a model is asked in place of people",
+    "extend": "as much time is given again",
+    "stop": "the run stops for an operator",
+}
 # Of a run that does not run: its tone, its name and the next thing to do, where its reason names none.
 STANDING: dict[RunState, tuple[Tone, str, str]] = {
     RunState.PAUSED: ("stopped", "Paused", "Resume it, and it goes on with iteration {iteration}."),
@@ -55,7 +62,8 @@ STANDING: dict[RunState, tuple[Tone, str, str]] = {
 @dataclass(frozen=True)
 class RunStatus:
     """`reason` says why a run needs attention; `progress` counts the present phase's parts; `judgeable` that people
-    can answer something now, `decidable` that a proposal waits for an operator's word."""
+    can answer something now, `decidable` that a proposal waits for an operator's word. `due` is when the first open
+    question's time runs out, and `then` what the run does in that case."""
 
     sentence: str
     since: datetime
@@ -65,6 +73,8 @@ class RunStatus:
     progress: tuple[int, int] | None = None
     judgeable: bool = False
     decidable: bool = False
+    due: datetime | None = None
+    then: str = ""
 
 
 @dataclass
@@ -74,6 +84,7 @@ class _Waiting:
     given: int = 0
     wanted: int = 0
     since: datetime | None = None
+    due: datetime | None = None
 
     @property
     def left(self) -> int:
@@ -142,6 +153,8 @@ def _running(run: Run, moment: _Moment) -> RunStatus:
         next_step,
         progress=progress if progress[1] else None,
         judgeable=people.left > 0,
+        due=people.due,
+        then=THEN.get(run.config.get("people", {}).get("on_deadline", ""), "") if people.due else "",
     )
 
 
@@ -176,14 +189,17 @@ def _count_work(effects: Sequence[int], moments: dict[int, _Moment]) -> None:
 
 
 def _count_answers(effects: Sequence[int], moments: dict[int, _Moment]) -> None:
-    asked = FeedbackRequest.objects.filter(item__effect__in=effects).exclude(state=RequestState.WITHDRAWN)
+    over = [RequestState.WITHDRAWN, RequestState.EXPIRED]
+    asked = FeedbackRequest.objects.filter(item__effect__in=effects).exclude(state__in=over)
     wanted = asked.values_list("run_id", "audience").annotate(
-        places=Sum("wanted"), since=Min("created_at", filter=Q(state=RequestState.OPEN))
+        places=Sum("wanted"),
+        since=Min("created_at", filter=Q(state=RequestState.OPEN)),
+        due=Min("due_at", filter=Q(state=RequestState.OPEN)),
     )
-    for run_id, audience, number, since in wanted.order_by():
+    for run_id, audience, number, since, due in wanted.order_by():
         waiting = moments[run_id].waiting[audience]
-        waiting.wanted, waiting.since = number, since
-    answers = Answer.objects.filter(request__item__effect__in=effects)
+        waiting.wanted, waiting.since, waiting.due = number, since, due
+    answers = Answer.objects.filter(request__item__effect__in=effects).exclude(request__state__in=over)
     given = answers.values_list("request__run_id", "request__audience").annotate(Count("pk"))
     for run_id, audience, number in given.order_by():
         moments[run_id].waiting[audience].given = number

@@ -16,6 +16,14 @@ def duration_in_words(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def span_in_words(minutes: int | None) -> str:
+    """A time that was chosen: "30 minutes", "1 hour", "2 days", "90 minutes"."""
+    for size, noun in ((24 * 60, "day"), (60, "hour")):
+        if minutes and minutes % size == 0:
+            return counted(minutes // size, noun)
+    return counted(minutes or 0, "minute")
+
+
 def estimate_in_words(seconds: float) -> str:
     """A guessed time, no finer than it is known: "under a minute", "about 6 min", "about 2 h"."""
     if seconds < 60:

@@ -67,7 +67,7 @@ class Member(BaseModel):
 class ParetoSearch(Trainer):
     """Keeps what is best on some example, learns from failures, and merges two that are good at different things.
 
-    `memory` holds the pool, the metric calls spent, and the merges tried.
+    `memory` holds the pool, the metric calls spent, the merges tried, and what a person has turned down.
     """
 
     Plan: ClassVar[type[Plan]] = ParetoPlan
@@ -170,14 +170,25 @@ class ParetoSearch(Trainer):
         return spent(remembered(state, pool=pool), found.outcomes)
 
     def best_committed(self, state: TrainerState) -> Steps[TrainerState]:
-        """Make the member with the best mean current; the incumbent wins a tie."""
-        pool = pool_of(state)
+        """Make the member with the best mean current; the incumbent wins a tie.
+
+        What a person turned down is not proposed again, and what a person made of it joins the pool.
+        """
+        rejected: list[str] = state.memory.get("rejected", [])
+        pool = [member for member in pool_of(state) if member.candidate not in rejected]
         best = max(pool, key=lambda member: (member.mean, member.candidate == state.candidate))
-        current = next((member for member in pool if member.candidate == state.candidate), None)
-        if current is None or best.mean <= current.mean:
+        current = next(member for member in pool if member.candidate == state.candidate)
+        if best is current:
             return state
-        changed = tuple(name for name in sorted(best.writers.keys() | current.writers.keys()))
-        return (yield from self.committed(state, Proposal(candidate=best.candidate, changed=changed)))
+        changed = tuple(sorted(best.writers.keys() | current.writers.keys()))
+        after = yield from self.committed(state, Proposal(candidate=best.candidate, changed=changed))
+        if after.candidate == best.candidate:
+            return after
+        after = remembered(after, rejected=[*rejected, best.candidate])
+        if after.candidate == state.candidate:
+            return after
+        writers = best.writers | dict.fromkeys(changed, after.candidate)
+        return (yield from self.joined(after, after.candidate, writers, [best]))
 
     def pair(self, state: TrainerState, pool: Sequence[Member]) -> tuple[Member, Member] | None:
         """Two of the front whose merge is new, the better one first; None if there are none."""

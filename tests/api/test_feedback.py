@@ -65,7 +65,7 @@ def test_a_claim_shows_the_question_and_nothing_that_tells_who_wrote_it(as_role:
     FeedbackRequest.objects.update(question={**request.question, "model": "gpt-x", "score": 0.5})
     claim = as_role("annotator").post("/feedback/claim")
     assert claim.status_code == 200
-    assert set(claim.json()) == {"request", "fence", "expires_at", "draft"}
+    assert set(claim.json()) == {"request", "fence", "expires_at", "due_at", "draft"}
     shown = claim.json()["request"]
     assert set(shown) == {"id", "kind", "iteration", "question"}
     assert shown["question"]["output"] == "Reply 0"
@@ -235,3 +235,16 @@ def test_a_missing_aspect_is_pointed_to(as_role: As, run: Run) -> None:
     assert [error["pointer"] for error in refused.json()["errors"]] == ["#/body/scores/Tone"]
     assert answer(script, claim, {"scores": {"Facts": 5, "Tone": 1}}).status_code == 201
     assert Answer.objects.get().body["score"] == 3
+
+
+def test_how_an_answer_would_be_read_is_told_before_it_is_sent(as_role: As, run: Run) -> None:
+    asked = ask(run)[0]
+    path = f"/feedback/requests/{asked.pk}/preview"
+    assert as_role("annotator").post(path, {"body": GOOD}).status_code == 409
+    as_role("annotator").post("/feedback/claim")
+    told = as_role("annotator").post(path, {"body": GOOD})
+    assert told.status_code == 200
+    [reading] = told.json()["outputs"]
+    assert (reading["remarks"], reading["score"]) == (["Say when."], 1.0)
+    assert reading["text"] == "- Say when.\nScore: 1.00\nInput: Late\nOutput: Reply 0"
+    assert not Answer.objects.exists()

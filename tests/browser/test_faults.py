@@ -146,12 +146,44 @@ def test_a_lost_connection_is_told_and_the_answer_can_be_sent_again(
     expected_errors.append("ERR_FAILED")
     page.route("**/answer/", lambda route: route.abort())
     send(page)
-    expect(page.get_by_text("Not sent: the server does not answer.")).to_be_visible()
+    expect(page.get_by_text("Not connected. Your answer is kept")).to_be_visible()
+    expect(page.get_by_role("button", name="1 answer to send")).to_be_visible()
     expect_draft_intact(page)
     page.unroute("**/answer/")
-    page.get_by_role("button", name="Send again").click()
+    page.get_by_role("button", name="Send now").click()
     expect_text(page, "Second reply")
+    expect(page.locator("#outbox")).to_be_hidden()
     assert Answer.objects.count() == 1
+
+
+def test_an_answer_that_was_kept_is_sent_by_itself_even_after_a_reload(
+    page: Page, expected_errors: list[str]
+) -> None:
+    expected_errors.append("ERR_FAILED")
+    page.route("**/answer/", lambda route: route.abort())
+    send(page)
+    expect(page.get_by_role("button", name="1 answer to send")).to_be_visible()
+    page.unroute("**/answer/")
+    page.reload()
+    expect_text(page, "Second reply")
+    expect(page.locator("#outbox")).to_be_hidden()
+    assert Answer.objects.get().body["improvements"] == [REMARK]
+
+
+def test_an_answer_that_was_kept_and_comes_too_late_gives_its_text_back(
+    page: Page, scene: Scene, expected_errors: list[str]
+) -> None:
+    expected_errors.append("ERR_FAILED")
+    expect(page.locator("#hold")).to_contain_text("Saved.")
+    page.route("**/answer/", lambda route: route.abort())
+    send(page)
+    expect(page.get_by_role("button", name="1 answer to send")).to_be_visible()
+    let_expire(Claim.objects.get())
+    claim_next(workspace=scene.workspace, user=scene.person("omar"))
+    page.unroute("**/answer/")
+    expect(page.get_by_text("somebody else has taken it")).to_be_visible()
+    expect_draft_intact(page)
+    assert Answer.objects.count() == 0
 
 
 def test_an_answer_whose_receipt_was_lost_counts_once(page: Page, expected_errors: list[str]) -> None:
@@ -163,7 +195,7 @@ def test_an_answer_whose_receipt_was_lost_counts_once(page: Page, expected_error
 
     page.route("**/answer/", lose_the_receipt)
     send(page)
-    expect(page.get_by_text("Not sent: the server does not answer.")).to_be_visible()
+    expect(page.get_by_text("Not connected. Your answer is kept")).to_be_visible()
     page.unroute("**/answer/")
     send(page)
     expect_text(page, "Second reply")

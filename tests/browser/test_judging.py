@@ -267,3 +267,41 @@ def test_undo_brings_the_last_answer_back_to_be_changed(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Mostly")).to_be_visible()
     expect(page).to_have_url(re.compile("/answers/$"))
+
+
+SELECT = """(words) => {
+  const text = document.querySelector("[data-judged='0']");
+  const node = document.createTreeWalker(text, NodeFilter.SHOW_TEXT).nextNode();
+  const range = document.createRange();
+  range.setStart(node, node.data.indexOf(words));
+  range.setEnd(node, node.data.indexOf(words) + words.length);
+  document.getSelection().removeAllRanges();
+  document.getSelection().addRange(range);
+}"""
+
+
+def test_selected_words_get_a_comment_of_their_own(signed_in: SignedIn, scene: Scene, dana: User) -> None:
+    scene.ask(rubric("I do not expect it by Saturday, sorry."))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    page.evaluate(SELECT, "by Saturday")
+    expect(page.locator("#mark-words")).to_be_visible()
+    page.keyboard.press("c")
+    page.keyboard.type("Say which one")
+    page.keyboard.press("Enter")
+    marks = page.get_by_role("region", name="Comments on words")
+    expect(marks).to_contain_text("by Saturday")
+    expect(page.locator("#hold")).to_contain_text("Saved.")
+    page.reload()
+    expect(marks).to_contain_text("Say which one")
+    page.evaluate(SELECT, "sorry")
+    page.locator("#mark-words").click()
+    page.keyboard.type("Once is enough")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="Take back the comment “Once is enough”").click()
+    expect(marks).not_to_contain_text("Once is enough")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    [mark] = Answer.objects.get().body["marks"]
+    assert mark == {"quote": "by Saturday", "comment": "Say which one", "output": 0, "start": 19}

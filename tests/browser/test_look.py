@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from optimization.feedback.services import answer_submit, claim_next
+from optimization.losses.questions import Aspect, FeedbackQuestion, PreferenceQuestion, RankingQuestion
 from tests.browser.conftest import SignedIn
 from tests.feedback.scene import GOOD, Scene, rubric
 
@@ -39,11 +42,8 @@ def pages(scene: Scene, dana: User) -> dict[str, str]:
     return {"item": "/judge/", "answers": "/answers/"}
 
 
-@pytest.mark.parametrize("width", [320, 360])
-def test_nothing_is_wider_than_a_phone(
-    signed_in: SignedIn, pages: dict[str, str], dana: User, width: int
-) -> None:
-    page = signed_in(dana, viewport={"width": width, "height": 640})
+def test_nothing_is_wider_than_a_small_phone(signed_in: SignedIn, pages: dict[str, str], dana: User) -> None:
+    page = signed_in(dana, viewport={"width": 320, "height": 640})
     for address in pages.values():
         page.goto(address)
         assert not page.evaluate(OVERFLOWS), address
@@ -112,27 +112,83 @@ def test_tab_reaches_every_control_and_the_focus_is_seen(
 
 def serious(page: Page) -> list[str]:
     found = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {rule['help']}" for rule in found if rule["impact"] in {"serious", "critical"}]
+    return [
+        f"{rule['id']}: {rule['help']} {rule['nodes'][0]['target']}"
+        for rule in found
+        if rule["impact"] in {"serious", "critical"}
+    ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(
-    signed_in: SignedIn, pages: dict[str, str], dana: User, scheme: str
-) -> None:
-    page = signed_in(dana, color_scheme=scheme)
-    for address in pages.values():
-        page.goto(address)
-        assert serious(page) == [], address
+def tour(page: Page, scene: Scene, dana: User) -> Iterator[str]:
+    """Every state of the desk, one after another; gives the name of each while it is shown."""
+    aspects = (Aspect(name="Facts", description="Is everything right?"), Aspect(name="Tone"))
+    pair = PreferenceQuestion(criteria="Which reply?", outputs=(TEXT, "Short."), context={"ticket": "Late"})
+    order = RankingQuestion(criteria="In what order?", outputs=(TEXT, "Short.", "Shorter"), allow_ties=True)
+    for question in (rubric(TEXT, target="Names the day"), rubric(TEXT, aspects=aspects), pair, order):
+        scene.ask(question, wanted=2)
+    scene.ask(FeedbackQuestion(criteria="What should be better?", output=TEXT), wanted=2)
+    claim_next(workspace=scene.workspace, user=scene.person("omar"))
     page.goto("/judge/")
+    yield "a rubric"
+    page.evaluate("document.getSelection().selectAllChildren(document.querySelector('[data-judged] p'))")
+    page.keyboard.press("c")
+    page.keyboard.type("Kind")
+    yield "a comment on words"
+    page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Choose a level.")).to_be_visible()
-    assert serious(page) == []
-    page.keyboard.press("?")
-    assert serious(page) == []
+    yield "a level that is missing"
+    for key, name in (("?", "the keys"), ("s", "skipping"), ("h", "how it will be read")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog")).to_be_visible()
+        yield name
+        page.keyboard.press("Escape")
+    answered(page, "4", "Enter")
+    yield "a rubric of aspects"
+    answered(page, "4", "5", "Enter")
+    yield "a pair"
+    answered(page, "t", "i", "x", "Control+Enter")
+    page.keyboard.press("2")
+    page.keyboard.press("1")
+    yield "a ranking"
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Give each text a place")).to_be_visible()
+    yield "a place that is missing"
     page.keyboard.press("Escape")
-    page.keyboard.press("s")
-    assert serious(page) == []
+    page.locator("#desk").focus()
+    answered(page, "3", "Enter")
+    yield "free feedback"
+    page.keyboard.press("u")
+    expect(page.get_by_text("You have answered this.")).to_be_visible()
+    yield "an earlier answer"
+    page.get_by_role("link", name="Leave it as it is").click()
+    expect(page.get_by_text("Nothing to improve")).to_be_visible()
     page.keyboard.press("1")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
-    assert serious(page) == []
+    yield "an empty desk"
+    page.goto("/answers/")
+    yield "my answers"
+    page.get_by_role("link", name="Mostly").first.click()
+    page.get_by_role("link", name="What became of it").click()
+    yield "what became of an answer"
+
+
+def answered(page: Page, *keys: str) -> None:
+    """The item is answered by these keys, and the next one is there."""
+    item = page.locator("#verdict").get_attribute("action")
+    for key in keys:
+        page.keyboard.press(key)
+    page.wait_for_function(
+        "was => document.querySelector('#verdict')?.getAttribute('action') !== was", arg=item
+    )
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_no_state_of_the_desk_is_hard_to_use_or_wider_than_its_window(
+    signed_in: SignedIn, scene: Scene, dana: User, scheme: str, width: int
+) -> None:
+    page = signed_in(dana, color_scheme=scheme, viewport={"width": width, "height": 760})
+    for state in tour(page, scene, dana):
+        assert serious(page) == [], state
+        assert not page.evaluate(OVERFLOWS), state

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 from optimization.feedback.services import answer_submit, claim_next
-from optimization.models import Answer, FeedbackRequest, Run, WorkItem, WorkState
+from optimization.models import Answer, Claim, FeedbackRequest, Run, WorkItem, WorkState
 from optimization.runs.engine.advance import advance
 from workers.drive import drive
 from workers.process import Process
@@ -44,12 +44,15 @@ def answer_all(run: Run, user: User, judge: Judge) -> int:
 def answer_one(run: Run, user: User, judge: Judge) -> Answer | None:
     """Claim and answer the next question; None when nothing waits for this person."""
     claim = claim_next(workspace=run.workspace, user=user)
-    if claim is None:
-        return None
+    return answer_claim(claim, judge) if claim else None
+
+
+def answer_claim(claim: Claim, judge: Judge) -> Answer:
+    """Answer what is held."""
     request = FeedbackRequest.objects.get(pk=claim.request_id)
     return answer_submit(
         request=request,
-        user=user,
+        user=claim.user,
         fence=claim.fence,
         client_key=uuid.uuid4().hex,
         body=judge(request.question),

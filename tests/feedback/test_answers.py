@@ -46,6 +46,7 @@ def test_an_answer_is_stored_as_an_answer_of_its_kind(scene: Scene, dana: User) 
         "improvements": ["Say when"],
         "justification": "",
         "scores": {},
+        "marks": [],
     }
     assert stored.seconds == 12.5
 

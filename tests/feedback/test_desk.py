@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from optimization.losses.questions import PreferenceQuestion, RankingQuestion
+from optimization.losses.questions import PreferenceQuestion, Question, RankingQuestion
 from optimization.models import Answer, Claim, ClaimState, Draft, Membership, Role, Showing, Skip
 from tests.feedback.scene import Scene, let_expire, rubric
 
@@ -221,3 +221,43 @@ def test_what_became_of_an_answer_has_a_page_for_its_giver_alone(
     other = Client()
     other.force_login(omar)
     assert other.get(place).status_code == other.get(f"{place}became/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("question", "sent", "expected"),
+    [
+        (rubric("A reply"), {"score": "2", "improvements": "Say when"}, ["- Say when", "Score: 0.25"]),
+        (rubric("A reply"), {"score": "2"}, ["Before it can be sent", "Say what should be better"]),
+        (rubric("A reply"), {"score": "5"}, ["Only the score counts: 1.00 of 1."]),
+        (
+            PreferenceQuestion(criteria="", outputs=("One", "Two")),
+            {"choice": "A", "reason": "kinder"},
+            ["- Preferred. Strength: kinder", "- The other output was better: kinder", "Right"],
+        ),
+        (
+            RankingQuestion(criteria="", outputs=("One", "Two")),
+            {"rank_1": "2", "rank_2": "1", "note_1": "cold"},
+            ["- cold", "Ranked #1/2.", "Text 2"],
+        ),
+    ],
+)
+def test_how_an_answer_will_be_read_is_shown_before_it_is_sent(
+    desk: Client, scene: Scene, question: Question, sent: dict[str, str], expected: list[str]
+) -> None:
+    asked = scene.ask(question)
+    before = desk.post(f"/judge/{asked.pk}/read/", sent, headers=FRAGMENT).content.decode()
+    assert "You have not held this question" in before
+    desk.get("/judge/")
+    html = desk.post(f"/judge/{asked.pk}/read/", sent, headers=FRAGMENT).content.decode()
+    assert [words for words in expected if words not in html] == []
+    assert not Answer.objects.exists()
+
+
+def test_among_several_losses_a_reading_has_its_weight(desk: Client, scene: Scene) -> None:
+    asked = scene.ask()
+    members = [[{"name": "VerifierLoss"}, 1], [{"name": "HumanRubricLoss"}, 2]]
+    scene.run.config = {"loss": {"name": "CompositeLoss", "args": {"losses": members}}}
+    scene.run.save()
+    desk.get("/judge/")
+    page = desk.post(f"/judge/{asked.pk}/read/", {"score": "2", "improvements": "Say when\nSay who"})
+    assert "- [Weight: 2.0] Say when | Say who" in page.content.decode()

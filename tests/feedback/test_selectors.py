@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 
 from optimization.feedback.selectors import QueueCounts, answers_of, queue_counts, queue_waiting_reason
 from optimization.feedback.services import answer_submit, claim_next, request_skip
-from optimization.models import Activity, Audience, Run, RunState, WorkState
-from tests.feedback.scene import GOOD, Scene
+from optimization.models import Activity, Audience, Claim, Run, RunState, WorkState
+from tests.feedback.scene import GOOD, Scene, let_expire
 
 
 def reason(scene: Scene, user: User) -> str:
@@ -32,7 +32,9 @@ def test_counts_are_of_what_this_person_could_judge_and_has_judged(
     skipped = claim_next(workspace=scene.workspace, user=dana)
     assert skipped
     request_skip(request=skipped.request, user=dana)
-    assert queue_counts(workspace=scene.workspace, user=dana) == QueueCounts(today=1, waiting=0)
+    assert queue_counts(workspace=scene.workspace, user=dana) == QueueCounts(
+        today=1, waiting=0, others=("omar",)
+    )
     assert queue_counts(workspace=scene.workspace, user=omar) == QueueCounts(today=0, waiting=1)
 
 
@@ -78,3 +80,16 @@ def test_one_sees_ones_own_answers_the_newest_first(scene: Scene, dana: User, om
     answers = list(answers_of(workspace=scene.workspace, user=dana))
     assert [answer.user for answer in answers] == [dana, dana]
     assert answers[0].pk > answers[1].pk
+
+
+def test_the_counts_say_who_else_is_judging(scene: Scene, dana: User, omar: User) -> None:
+    scene.ask(wanted=3)
+    ada = scene.person("ada", rehearsal=True)
+    scene.ask(audience="rehearsal")
+    for user in (dana, omar, ada):
+        claim_next(workspace=scene.workspace, user=user)
+    assert queue_counts(workspace=scene.workspace, user=dana).company == "omar"
+    let_expire(Claim.objects.get(user=omar))
+    assert queue_counts(workspace=scene.workspace, user=dana).company == ""
+    assert QueueCounts(0, 0, ("Ines", "Omar")).company == "Ines and Omar"
+    assert QueueCounts(0, 0, ("Ines", "Omar", "Ada")).company == "Ines, Omar and more"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
+from a2wsgi import WSGIMiddleware
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
 from django.test import Client
+from django.urls import resolve, reverse
 
 PRODUCTION = {
     "HANDGRAD_ENV": "production",
@@ -132,3 +138,26 @@ def test_every_answer_names_its_request(client: Client) -> None:
         client.get("/health/", headers={"X-Request-ID": "from-a-proxy-1"})["X-Request-ID"] == "from-a-proxy-1"
     )
     assert len(client.get("/health/", headers={"X-Request-ID": "<script>"})["X-Request-ID"]) == 32
+
+
+async def test_a_view_that_waits_for_another_server_holds_up_no_page() -> None:
+    from project.asgi import ByAddress
+
+    answered = threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if "test" in environ["PATH_INFO"]:
+            answered.wait(20)
+        start_response("200 OK", [])
+        return [b"here"]
+
+    served = ByAddress(*(WSGIMiddleware(application, workers=1) for _ in range(3)))
+    waiting = [reverse("endpoint_try", args=[1]), "/api/v1/endpoints/1/test"]
+    assert all(resolve(path) for path in waiting)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(served), base_url="http://web") as client:
+        tests = [asyncio.create_task(client.post(path)) for path in waiting]
+        await asyncio.sleep(0)
+        assert (await client.get("/runs/")).text == "here"
+        assert not any(test.done() for test in tests)
+        answered.set()
+        assert [reply.text for reply in await asyncio.gather(*tests)] == ["here", "here"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from optimization.llm import (
     CompletionRequest,
     DollarBudget,
     EndpointConfig,
+    EndpointError,
     MemoryCache,
     Message,
     RateLimiter,
@@ -17,9 +19,10 @@ from optimization.llm import (
     ResourceManager,
     Usage,
 )
+from optimization.llm.calls import EndpointCalls
 from optimization.llm.errors import BudgetSpent, NoLimitToPrice, RateLimited, ServerFailed
-from optimization.llm.wire import request_body
-from tests.llm.scripted import ScriptedEndpoint, fails, says, streams
+from optimization.llm.wire import make_http_client, request_body
+from tests.llm.scripted import Answer, ScriptedEndpoint, fails, says, streams
 
 HELLO = CompletionRequest(
     messages=(Message(role="system", content="be kind"), Message(role="user", content="hi"))
@@ -150,6 +153,24 @@ async def test_no_more_calls_are_under_way_than_allowed(server: ScriptedEndpoint
     assert server.most_at_once == 3
 
 
+async def test_calls_begin_one_turn_of_the_loop_apart(server: ScriptedEndpoint) -> None:
+    calls = EndpointCalls("default", endpoint(server), http_client=make_http_client)
+    turn, turns = 0, []
+
+    async def count() -> None:
+        nonlocal turn
+        while len(turns) < 8:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def begin() -> None:
+        await calls._begin()
+        turns.append(turn)
+
+    await asyncio.gather(count(), *(begin() for _ in range(8)))
+    assert len(set(turns)) == 8
+
+
 async def test_two_aliases_of_one_endpoint_share_its_limits(server: ScriptedEndpoint) -> None:
     server.otherwise = says("hello", delay=0.02)
     shared = endpoint(server, max_concurrent=2)
@@ -159,7 +180,7 @@ async def test_two_aliases_of_one_endpoint_share_its_limits(server: ScriptedEndp
 
 
 async def test_a_burst_of_429s_lowers_the_rate_once(server: ScriptedEndpoint) -> None:
-    server.then(*(fails(429) for _ in range(8)))
+    server.then(*(replace(fails(429), delay=0.1) for _ in range(8)))
     limiter = RateLimiter(60_000)
     manager = ResourceManager(endpoint(server, rate_limit=60_000), limiter=lambda key, rate: limiter)
     await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(8)))
@@ -239,19 +260,28 @@ async def test_calls_that_reserved_too_much_leave_room_for_those_that_waited(
     assert budget.spent == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(
+    ("answer", "dollars"),
+    [
+        (fails(500), 0.0),
+        (fails(429), 0.0),
+        (says("late", delay=1), 0.1),
+        (says("half a reply", cut=True), 0.1),
+        (Answer(b"<html></html>", content_type="text/html"), 0.1),
+    ],
+    ids=["failed", "refused", "late", "cut off", "garbled"],
+)
 async def test_a_refused_call_costs_nothing_and_a_lost_reply_costs_what_was_reserved(
-    server: ScriptedEndpoint,
+    server: ScriptedEndpoint, answer: Answer, dollars: float
 ) -> None:
     budget = DollarBudget(10)
-    settings = {"output_cost_per_1m": 10_000.0, "max_tokens": 10, "max_retries": 0, "timeout": 0.05}
+    settings = {"output_cost_per_1m": 10_000.0, "max_tokens": 10, "max_retries": 0, "timeout": 0.5}
     manager = ResourceManager(endpoint(server, **settings), budget=budget)
-    server.then(fails(500), says("late", delay=0.3))
-    with pytest.raises(ServerFailed):
+    server.then(answer)
+    with pytest.raises(EndpointError):
         await manager.complete("default", HELLO)
-    assert budget.spent == 0
-    with pytest.raises(Exception, match="did not answer"):
-        await manager.complete("default", HELLO)
-    assert budget.spent == pytest.approx(0.1)
+    assert budget.spent == pytest.approx(dollars)
+    assert budget.reserved == pytest.approx(0)
 
 
 async def test_a_priced_endpoint_under_a_budget_needs_max_tokens(server: ScriptedEndpoint) -> None:

@@ -125,6 +125,17 @@ async def test_an_unknown_winner_is_repaired_once_and_then_an_error() -> None:
         await LLMPreferenceLoss("which?").bind(Model([wrong, wrong])).compare("a", "b")
 
 
+async def test_feedback_against_a_target_goes_back_to_the_output_alone() -> None:
+    writer, other = Writer().train(), Writer().train()
+    output, target = await writer("a"), await other("b")
+    value = await human(PreferenceAnswer("B", "B gives the date."))(output, target)
+
+    assert collect_tape_ids(value) == collect_tape_ids(output)
+    await value.backward()
+    assert len(writer.prompt.feedback) == 1
+    assert other.prompt.feedback == []
+
+
 async def test_compare_hands_each_side_its_own_tape() -> None:
     module = Writer().train()
     a, b = await module("a"), await module("b")

@@ -11,6 +11,7 @@ from tests.factories import make_dataset, make_program, make_run
 from tests.pages.reading import errors_beside, text
 
 Members = dict[str, Membership]
+NO_DEADLINE = {"deadline_minutes": None, "on_deadline": "go_on"}
 REDRAWING = ("method", "judged_by", "loss_verifier", "held_out", "trainer", "optimizer")
 
 
@@ -59,7 +60,12 @@ def test_the_defaults_can_be_launched_as_they_are(operator: Client, catalog: Non
     assert answer["Location"] == f"/runs/{run.pk}/"
     assert run.name == "Support reply, Support tickets"
     assert run.config["loss"]["name"] == "HumanRubricLoss"
-    assert run.config["people"] == {"per_iteration": None, "wanted": 1, "rehearsal": False}
+    assert run.config["people"] == {
+        "per_iteration": None,
+        "wanted": 1,
+        "rehearsal": False,
+        **NO_DEADLINE,
+    }
     assert run.config["iterations"] == 4
 
 
@@ -68,7 +74,7 @@ def test_with_rehearsal_colleagues_people_judge_three_outputs_and_they_the_rest(
 ) -> None:
     operator.post("/runs/launch/", filled(operator))
     people = Run.objects.get().config["people"]
-    assert people == {"per_iteration": 3, "wanted": 1, "rehearsal": True}
+    assert people == {"per_iteration": 3, "wanted": 1, "rehearsal": True, **NO_DEADLINE}
 
 
 @pytest.mark.parametrize("changes", [{"per_iteration": "3"}, {"method": "ranking", "per_iteration": "7"}])
@@ -235,3 +241,27 @@ def test_every_trainer_and_optimizer_is_offered_in_words(operator: Client, catal
     form = operator.get("/runs/launch/").context["form"]
     for field in ("trainer", "optimizer"):
         assert all(name != words for name, words in form.fields[field].choices)
+
+
+@pytest.mark.parametrize(
+    ("sent", "minutes"),
+    [
+        ({}, None),
+        ({"deadline": "3", "deadline_unit": "60", "on_deadline": "model"}, 180),
+        ({"deadline": "2", "deadline_unit": "1440", "on_deadline": "stop"}, 2880),
+    ],
+)
+def test_a_deadline_is_declared_at_launch_and_carried_to_the_next(
+    operator: Client, catalog: None, sent: dict[str, str], minutes: int | None
+) -> None:
+    operator.post("/runs/launch/", filled(operator, **sent))
+    run = Run.objects.get()
+    assert run.config["people"]["deadline_minutes"] == minutes
+    assert run.config["people"]["on_deadline"] == sent.get("on_deadline", "go_on")
+    again = on(operator.get(f"/runs/launch/?like={run.pk}"))
+    assert {name: str(again[name]) for name in sent} == sent
+
+
+def test_a_deadline_too_far_away_is_refused_at_its_field(operator: Client, catalog: None) -> None:
+    answer = operator.post("/runs/launch/", filled(operator, deadline="91", deadline_unit="1440"))
+    assert "129600" in errors_beside(answer, "deadline")

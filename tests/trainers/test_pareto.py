@@ -75,6 +75,37 @@ def test_outputs_that_are_perfect_are_no_failures_to_learn_from() -> None:
     assert script.kinds() == ["evaluate", "forward"]
 
 
+def improving(candidate: str, example: int) -> float:
+    return {"initial": 0.5, "edited": 0.6}.get(candidate, 0.75)
+
+
+def test_what_a_person_turned_down_is_not_proposed_again() -> None:
+    trainer = ParetoSearch()
+    script = Script(improving, approval="rejected")
+    state = trainer.prepare(SIZES, approve=True, merge_frequency=0)
+    for _ in range(3):
+        state = script.run(trainer, state)
+    assert state.candidate == "initial"
+    assert (
+        len({effect.proposal.candidate for effect in script.of("approve")}) == len(script.of("approve")) == 1
+    )
+    assert state.memory["rejected"] == ["c1"]
+
+
+def test_what_a_person_made_of_a_proposal_is_validated_and_searched_from() -> None:
+    trainer = ParetoSearch()
+    script = Script(improving, approval="edited")
+    state = script.run(trainer, trainer.prepare(SIZES, approve=True))
+    assert state.candidate == "edited"
+    assert script.of("commit")[0].candidate == "edited"
+    assert [(found["candidate"], found["writers"]) for found in state.memory["pool"][1:]] == [
+        ("c1", {"prompt": "c1"}),
+        ("edited", {"prompt": "edited"}),
+    ]
+    script.approval = "approved"
+    assert script.run(trainer, state).candidate in ("edited", "c2")
+
+
 def test_two_of_the_front_are_merged_once_and_the_merge_joins_the_pool() -> None:
     trainer = ParetoSearch()
     state = trainer.prepare(SIZES, merge_frequency=1)

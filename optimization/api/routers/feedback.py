@@ -22,6 +22,7 @@ from optimization.api.principals import ApiRequest
 from optimization.api.problems import missing
 from optimization.api.subjects import Subject
 from optimization.feedback.services import (
+    answer_preview,
     answer_submit,
     claim_next,
     claim_release,
@@ -50,6 +51,9 @@ class ClaimOut(Schema):
     request: QuestionOut
     fence: int
     expires_at: datetime
+    due_at: datetime | None = Field(
+        None, description="When the time to answer runs out; null if it does not."
+    )
     draft: dict[str, Any] = {}
 
 
@@ -87,8 +91,21 @@ class DraftIn(Schema):
     body: dict[str, Any]
 
 
+class ReadingOut(Schema):
+    """`text` is what the optimizer gets for a prompt whose node made the output; empty where nothing was to be changed."""
+
+    remarks: list[str]
+    score: float | None
+    text: str
+
+
+class PreviewOut(Schema):
+    outputs: list[ReadingOut]
+
+
 class RequestOut(Schema):
-    """A question as operators see it. `answers` counts those that are in."""
+    """A question as operators see it. `answers` counts those that are in; `stand_in` is “model” where its time ran out
+    and a model was asked instead."""
 
     id: int
     run: int
@@ -99,6 +116,9 @@ class RequestOut(Schema):
     wanted: int
     answers: int
     created_at: datetime
+    due_at: datetime | None
+    extended: int
+    stand_in: str
     answered_at: datetime | None
 
 
@@ -150,6 +170,15 @@ def feedback_answer(request: ApiRequest, request_id: Id, payload: AnswerIn) -> A
     return Answered(answer_id=answer.pk, next=_next(request))
 
 
+@router.route(
+    "POST", "/requests/{request_id}/preview", Action.FEEDBACK_ANSWER, {200: PreviewOut}, problems=(404,)
+)
+def feedback_preview(request: ApiRequest, request_id: Id, payload: DraftIn) -> PreviewOut:
+    """How an answer would be read if it were sent, output by output in the order shown. Nothing is stored."""
+    readings = answer_preview(request=_found(request, request_id), user=request.auth.user, body=payload.body)
+    return PreviewOut(outputs=[ReadingOut(**vars(reading)) for reading in readings])
+
+
 @router.route("POST", "/requests/{request_id}/skip", Action.FEEDBACK_ANSWER, {200: Next}, problems=(404,))
 def feedback_skip(request: ApiRequest, request_id: Id, payload: SkipIn) -> Next:
     """Passes the question on to others for good, and claims the next."""
@@ -198,6 +227,7 @@ def _claim(claim: Claim) -> ClaimOut:
         ),
         fence=claim.fence,
         expires_at=claim.expires_at,
+        due_at=asked.due_at,
         draft=draft_load(request=asked, user=claim.user),
     )
 
@@ -213,5 +243,8 @@ def _request(row: FeedbackRequest) -> RequestOut:
         wanted=row.wanted,
         answers=len(row.answers.all()),
         created_at=row.created_at,
+        due_at=row.due_at,
+        extended=row.extended,
+        stand_in=row.stand_in,
         answered_at=row.answered_at,
     )

@@ -53,6 +53,7 @@ class OutputOut(Schema):
     output: Any = None
     score: float | None
     error: str
+    note: str = Field(description="What became of a question that was not answered; empty otherwise.")
     remarks: list[RemarkOut]
 
 
@@ -168,6 +169,7 @@ def run_iteration_outputs(request: ApiRequest, run_id: Id, number: Number) -> Ou
             output=outcome.output,
             score=outcome.score,
             error=outcome.error,
+            note=outcome.note,
             remarks=[
                 RemarkOut(
                     judge=remark.judge,

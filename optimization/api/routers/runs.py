@@ -50,6 +50,7 @@ class RunOut(Schema):
     tone: Literal["acts", "waits", "stopped", "done", "attention"]
     next_step: str
     reason: str
+    due: datetime | None = Field(description="When the first open question's time runs out.")
     progress: tuple[int, int] | None = Field(description="Parts of the present phase: done, of all.")
     program: str = Field(description="Of a policy's run, the model that it began as.")
     dataset: str
@@ -235,6 +236,7 @@ def _row(row: RunRow) -> dict[str, Any]:
         "tone": status.tone,
         "next_step": status.next_step,
         "reason": run.reason,
+        "due": status.due,
         "progress": status.progress,
         "kind": RunKind(run.kind),
         "program": run.program_version.program.name if run.program_version else run.subject,

@@ -24,6 +24,7 @@ from optimization.models import Effect as EffectRow
 from optimization.runs.assembly import loss_made
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.candidates import candidate_merge, changed_parameters
+from optimization.runs.engine.deadlines import deadlines_carry_out
 from optimization.runs.engine.expansion import gather, payloads, read_result, write_result
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.pins import drift
@@ -63,6 +64,8 @@ def _advance_once(run_id: int) -> bool:
     """One pass; True if something was done and another may find more."""
     run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
     if run.state != RunState.RUNNING:
+        return False
+    if deadlines_carry_out(run) and run.state != RunState.RUNNING:
         return False
     if _waits(run):
         return False
@@ -114,8 +117,24 @@ def _carry_on(run: Run, pending: Pending, rows: dict[int, EffectRow]) -> bool:
         if row is None:
             row = _effect_start(run, effect, ordinal)
         if row.done_at is None and not row.work.filter(state__in=OPEN).exists():
+            if problem := _all_failed(run, row):
+                run_move(run, RunState.NEEDS_ATTENTION, problem)
+                return False
             _effect_finish(run, effect, row)
     return True
+
+
+def _all_failed(run: Run, row: EffectRow) -> str | None:
+    """In words that every example raised, where there were several and errors have no score: they tell of no prompt."""
+    if RunConfig.model_validate(run.config).trainer.args.get("min_score") is not None:
+        return None
+    errors = row.work.filter(state=WorkState.FAILED).order_by("index").values_list("last_error", flat=True)
+    if len(errors) < 2 or row.work.exclude(state=WorkState.FAILED).exists():
+        return None
+    return (
+        f"All {len(errors)} outputs failed. The first said: {errors[0]} Once the cause is mended, press Retry: everything "
+        "stored so far is kept."
+    )
 
 
 def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
@@ -132,6 +151,7 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
             kind=effect.kind,
             payload=payload,
             due_at=Now(),
+            reopened=int(run.restarted == run.iteration),
         )
         for index, payload in enumerate(parts)
     )

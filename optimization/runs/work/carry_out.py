@@ -16,7 +16,7 @@ from optimization.runs.work.backward import backward
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.examples import evaluate, forward
 from optimization.runs.work.proposals import propose
-from optimization.runs.work.settling import Adopt, Attention, GiveUp, Park, Return
+from optimization.runs.work.settling import Adopt, Attention, GiveUp, Park, Return, StoodIn
 from optimization.runs.work.sheet import Sheet, at_work
 from optimization.runs.work.writer import Operation
 
@@ -34,11 +34,13 @@ PLACES = {
 async def carry_out(sheet: Sheet, bench: Bench) -> None:
     """Do the item's work and store what came of it. Raises nothing but a cancellation, which stores nothing."""
     try:
-        with at_work(sheet):
+        with at_work(sheet, bench.resources):
             done: Operation = await WORK[sheet.item.kind](sheet, bench)
     except Suspended:
         people = bench.config.people
-        done = Park(sheet.item, dict(sheet.asked), sheet.item.payload["audience"], people.wanted)
+        done = Park(
+            sheet.item, dict(sheet.asked), sheet.item.payload["audience"], people.wanted, people.within
+        )
     except EndpointError as error:
         done = _after_endpoint(sheet, error)
     except JournalMismatch as mismatch:
@@ -48,6 +50,8 @@ async def carry_out(sheet: Sheet, bench: Bench) -> None:
     if sheet.anew and any(sheet.adopted):
         calls, questions = map(frozenset, sheet.adopted)
         await bench.write(Adopt(sheet.item, calls, questions))
+    for request, answer in sheet.stood_in.items():
+        await bench.write(StoodIn(request, answer))
     await bench.write(done)
 
 

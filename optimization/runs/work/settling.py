@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Self
 
 from django.db.models.functions import Now
 
 from optimization.feedback.services import request_open
 from optimization.losses.questions import Question
-from optimization.models import Call, FeedbackRequest, RequestState, Run, RunState, Tape, WorkItem, WorkState
+from optimization.models import (
+    Audience,
+    Call,
+    FeedbackRequest,
+    RequestState,
+    Run,
+    RunState,
+    Tape,
+    WorkItem,
+    WorkState,
+)
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.leases import fail, give_back, mine, settle
 from optimization.runs.states import run_move
@@ -41,6 +52,7 @@ class Park:
     asked: dict[str, Question] = field(default_factory=dict)
     audience: str = "people"
     wanted: int = 1
+    within: timedelta | None = None
 
     @classmethod
     def apply(cls, batch: Sequence[Self]) -> list[bool]:
@@ -51,7 +63,8 @@ class Park:
         none misses the other."""
         run = Run.objects.select_for_update().only("state").get(pk=self.item.run_id)
         known = FeedbackRequest.objects.select_for_update().filter(run=run, key__in=self.asked)
-        answered = any(request.state == RequestState.ANSWERED for request in known)
+        over = {RequestState.ANSWERED, RequestState.EXPIRED}
+        answered = any(request.state in over for request in known)
         state = WorkState.DUE if answered else WorkState.WAITING
         if not WorkItem.objects.filter(mine(self.item)).update(state=state, lease_until=None, due_at=Now()):
             return False
@@ -60,7 +73,12 @@ class Park:
         known.exclude(item=self.item).update(item=self.item)
         for key, question in self.asked.items():
             request_open(
-                item=self.item, key=key, question=question, audience=self.audience, wanted=self.wanted
+                item=self.item,
+                key=key,
+                question=question,
+                audience=self.audience,
+                wanted=self.wanted,
+                within=self.within if self.audience == Audience.PEOPLE else None,
             )
         return True
 
@@ -79,6 +97,20 @@ class Adopt:
             item = operation.item
             Call.objects.filter(pk__in=operation.calls, item=None).update(item=item)
             FeedbackRequest.objects.filter(pk__in=operation.questions, item=None).update(item=item)
+        return [None] * len(batch)
+
+
+@dataclass(frozen=True)
+class StoodIn:
+    """What a model answered in place of people, kept with the question for whoever reads of it."""
+
+    request: int
+    answer: dict[str, Any]
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[None]:
+        for operation in batch:
+            FeedbackRequest.objects.filter(pk=operation.request).update(stood_in=operation.answer)
         return [None] * len(batch)
 
 

@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TypedDict
+from typing import Any, TypedDict
 
+from optimization.llm.messages import Resources
 from optimization.llm.scope import Scope, Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
 from optimization.losses.questions import ANSWER, QUESTION, Answer, Question
+from optimization.losses.standing_in import answered_by_model
 from optimization.models import Call, Example, FeedbackRequest, RequestState, Run, WorkItem
+
+STAND_IN_MODEL = "model"
 
 
 class Position(TypedDict):
@@ -30,11 +34,13 @@ class Position(TypedDict):
 
 @dataclass(frozen=True)
 class Stored:
-    """A question that was asked before from the item's place, with its answers; None while it is open."""
+    """A question that was asked before from the item's place, with its answers; None while it is open. `stand_in`:
+    its time ran out, and a model is asked for what is missing."""
 
     request: int
     question: Question
     answers: list[Answer] | None
+    stand_in: bool = False
 
 
 @dataclass
@@ -43,7 +49,8 @@ class Sheet:
 
     Begun `anew`, the item may ask models and people something else than what is stored under the same key: an answer
     that it reads was edited, or its iteration restarted. Both are kept then, the new one under the key with its digest.
-    `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id.
+    `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id;
+    `stood_in` what a model answered in place of people, by the question's id.
     """
 
     item: WorkItem
@@ -53,6 +60,7 @@ class Sheet:
     asked: dict[str, Question] = field(default_factory=dict)
     anew: bool = False
     adopted: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+    stood_in: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def scope(self) -> Position:
         """Where in the run the item stands."""
@@ -120,10 +128,12 @@ def _place_in(key: str) -> str:
 
 def _stored(request: FeedbackRequest) -> Stored:
     question = QUESTION.validate_python(request.question)
-    if request.state != RequestState.ANSWERED:
+    if request.state not in {RequestState.ANSWERED, RequestState.EXPIRED}:
         return Stored(request.pk, question, None)
-    given = sorted(request.answers.all(), key=lambda answer: answer.pk)
-    return Stored(request.pk, question, [ANSWER.validate_python(answer.body) for answer in given])
+    given = sorted((one for one in request.answers.all() if not one.late), key=lambda answer: answer.pk)
+    answers = [ANSWER.validate_python(answer.body) for answer in given]
+    missing = len(answers) < request.wanted
+    return Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL)
 
 
 def _place(item: WorkItem) -> tuple[str, int]:
@@ -152,18 +162,23 @@ def current_sheet() -> Sheet:
 
 
 @contextmanager
-def at_work(sheet: Sheet) -> Iterator[Sheet]:
-    """Open the item's scope: calls and questions inside belong to it."""
+def at_work(sheet: Sheet, resources: Resources) -> Iterator[Sheet]:
+    """Open the item's scope: calls and questions inside belong to it. `resources` answer in place of people who did
+    not in time."""
     token = _sheet.set(sheet)
     try:
-        with scoped(**sheet.scope()), use_desk(QueueDesk()):
+        with scoped(**sheet.scope()), use_desk(QueueDesk(resources)):
             yield sheet
     finally:
         _sheet.reset(token)
 
 
 class QueueDesk:
-    """The desk of a durable run: an unanswered question parks its example until people have answered."""
+    """The desk of a durable run: an unanswered question parks its example until people have answered, or their time has
+    run out: then the answers that are there are all, or a model's is added to them."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
 
     async def ask(self, question: Question) -> list[Answer]:
         key = current_scope().key()
@@ -174,9 +189,15 @@ class QueueDesk:
             stored = sheet.questions.get(key)
         if stored and stored.answers is not None:
             sheet.adopted[1].add(stored.request)
-            return stored.answers
+            return [*stored.answers, *(await self._stand_in(stored, sheet) if stored.stand_in else ())]
         sheet.asked[key] = question
         raise Suspended(key)
+
+    async def _stand_in(self, stored: Stored, sheet: Sheet) -> list[Answer]:
+        with scoped(node=f"{current_scope().node}.stand_in"):
+            answer, model = await answered_by_model(stored.question, self._resources)
+        sheet.stood_in[stored.request] = {"model": model, "body": answer.model_dump(mode="json")}
+        return [answer]
 
 
 def _plain(question: Question) -> str:

@@ -11,6 +11,7 @@ const SINGLE = {
   s: () => press("skip"),
   l: () => press("later"),
   u: () => press("undo"),
+  h: () => press("read"),
   i: () => (openNote() ?? verdict()?.querySelector("[data-write]"))?.focus(),
   "?": () => sheet().showModal(),
 };

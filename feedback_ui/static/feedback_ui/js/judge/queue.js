@@ -10,6 +10,7 @@ const PAUSES = [1_000, 2_000, 5_000, 10_000, 20_000];
 const REFUSED = new Set([4401, 4403]);
 
 let connected = false;
+let wasConnected = false;
 let failures = 0;
 let looking = false;
 let lookAgain = false;
@@ -31,7 +32,7 @@ function connect() {
   const socket = new WebSocket(`${scheme}://${location.host}/ws/queue/`);
   socket.addEventListener("message", () => {
     if (!connected) failures = 0;
-    connected = true;
+    connected = wasConnected = true;
     showConnection();
     changed();
   });
@@ -74,7 +75,9 @@ function countSoon() {
   }, COUNT_EVERY);
 }
 
+// What is lost is said at the top too; a page that never had a socket looks at intervals and says so when empty.
 function showConnection() {
+  document.getElementById("away").hidden = connected || !wasConnected;
   const words = document.getElementById("connection");
   if (!words) return;
   words.textContent = connected

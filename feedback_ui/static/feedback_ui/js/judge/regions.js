@@ -1,5 +1,7 @@
 // The parts of the page that the server draws anew with each item, and what the page says around them.
 
+import { showTimes } from "../times.js";
+
 const REGIONS = ["counts", "desk", "bar"];
 
 export const desk = () => document.getElementById("desk");
@@ -19,6 +21,7 @@ export function show(html) {
     const region = fresh.getElementById(id);
     if (region) document.getElementById(id).replaceWith(document.adoptNode(region));
   }
+  showTimes(desk());
   if (desk() !== before) document.dispatchEvent(new CustomEvent("desk:shown"));
 }
 

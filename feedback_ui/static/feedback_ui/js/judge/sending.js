@@ -3,6 +3,7 @@
 
 import { ask } from "./ask.js";
 import { forget } from "./drafts.js";
+import { drop, keepForLater } from "./outbox.js";
 import { announce, clearNotice, desk, isEmpty, notice, show, verdict } from "./regions.js";
 import { takeTime } from "./time.js";
 
@@ -13,9 +14,10 @@ export function watchSending() {
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-desk-post]")) return;
     event.preventDefault();
+    if (event.submitter?.id === "read") return preview(event.target, event.submitter.formAction);
     send(event.target, event.submitter?.getAttribute("formaction") ?? event.target.action);
   });
-  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, link.dataset.said));
+  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, { instead: link.dataset.said }));
   onClick("[data-put-off]", () => document.getElementById("later").click());
   onClick("#skip", () => skipping().showModal());
   onClick("#keep", () => skipping().close());
@@ -30,16 +32,29 @@ function onClick(place, deed) {
   });
 }
 
+// How it would be read: in the dialog; nothing is sent for good.
+async function preview(form, address) {
+  const { outcome, text } = await ask(address, new FormData(form));
+  if (outcome !== "done") return notice(outcome);
+  const dialog = document.getElementById("dialog");
+  dialog.innerHTML = text;
+  dialog.showModal();
+}
+
 function send(form, address) {
   if (form === verdict()) takeTime(form);
   const request = verdict()?.dataset.request;
   const isAnswer = form === verdict() && address === form.action;
-  return goOn(() => ask(address, new FormData(form)), isAnswer ? "Sent." : "", () => {
-    if (isAnswer) forget(request);
-  });
+  const whenAway = isAnswer && !form.hasAttribute("data-edit") ? () => keepForLater(form) : undefined;
+  const whenDone = () => {
+    if (!isAnswer) return;
+    forget(request);
+    drop(request);
+  };
+  return goOn(() => ask(address, new FormData(form)), isAnswer ? "Sent." : "", whenDone, { whenAway });
 }
 
-async function goOn(question, said, afterwards = () => {}, instead = "") {
+async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway } = {}) {
   if (underWay) return;
   underWay = true;
   document.getElementById("send")?.setAttribute("aria-disabled", "true");
@@ -59,6 +74,7 @@ async function goOn(question, said, afterwards = () => {}, instead = "") {
     showTrouble();
   } else {
     skipping()?.close();
+    if (whenAway && (outcome === "unreachable" || outcome === "failed")) whenAway();
     notice(outcome);
   }
 }
