@@ -109,7 +109,12 @@ def through(folder: Path, examples: int, rounds: int) -> None:
     durable = Durable("benchmark", examples)
     ideal = examples * CALLS_AN_EXAMPLE / SERVED_AT_ONCE * LATENCY
     for title, latency, at_once, wanted in (
-        (f"{SERVED_AT_ONCE} at once, 200 ms a call; ideal {ideal:.1f} s", LATENCY, SERVED_AT_ONCE, "0.93 of the ideal"),
+        (
+            f"{SERVED_AT_ONCE} at once, 200 ms a call; ideal {ideal:.1f} s",
+            LATENCY,
+            SERVED_AT_ONCE,
+            "0.93 of the ideal",
+        ),
         (f"{CROWD} at once, no latency", 0.0, CROWD, "1.5 of the bare client's calls a second"),
     ):
         ours, theirs = [], []
@@ -124,12 +129,17 @@ def through(folder: Path, examples: int, rounds: int) -> None:
         table = Table(title=f"{examples:,} examples x {CALLS_AN_EXAMPLE} calls, {title}")
         for heading in ("", "seconds", "of the ideal", "calls a second"):
             table.add_column(heading, justify="right" if heading else "left")
-        for name, taken in ((f"durable run, {LLM_WORKERS} processes", median(ours)), (BARE.title, median(theirs))):
+        for name, taken in (
+            (f"durable run, {LLM_WORKERS} processes", median(ours)),
+            (BARE.title, median(theirs)),
+        ):
             share = f"{ideal / taken:.2f}" if latency else ""
             table.add_row(name, f"{taken:.1f}", share, f"{examples * CALLS_AN_EXAMPLE / taken:.0f}")
         console.print(table)
         ratio = median(their / our for our, their in zip(ours, theirs, strict=True))
-        console.print(f"Calls a second to the bare client's, round by round: {ratio:.2f}. Wanted: {wanted}.\n")
+        console.print(
+            f"Calls a second to the bare client's, round by round: {ratio:.2f}. Wanted: {wanted}.\n"
+        )
 
 
 def main() -> None:
@@ -139,7 +149,9 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="512 examples, one round")
-    parser.add_argument("--only", choices=["through", "waiting"], help="the first two measurements, or the third")
+    parser.add_argument(
+        "--only", choices=["through", "waiting"], help="the first two measurements, or the third"
+    )
     given = parser.parse_args()
     examples, rounds = (512, 1) if given.quick else (given.examples, given.rounds)
     console.print(f"{os.cpu_count()} cores; load before the run: {os.getloadavg()[0]:.1f}")

@@ -51,7 +51,9 @@ class People:
         self.workspace: Workspace = workspace_create(name=f"people {uuid.uuid4().hex[:6]}")
         name = self.workspace.slug
         self.operator = member_add(workspace=self.workspace, username=f"o-{name}", role=Role.OPERATOR)[0].user
-        self.annotator = member_add(workspace=self.workspace, username=f"a-{name}", role=Role.ANNOTATOR)[0].user
+        self.annotator = member_add(workspace=self.workspace, username=f"a-{name}", role=Role.ANNOTATOR)[
+            0
+        ].user
         Endpoint.objects.create(
             workspace=self.workspace, name="default", base_url=url, model="rehearsal", is_rehearsal=True
         )
@@ -70,7 +72,10 @@ class People:
             "iterations": iterations,
         }
         return run_launch(
-            workspace=self.workspace, user=self.operator, config=RunConfig.model_validate(config), name="A run"
+            workspace=self.workspace,
+            user=self.operator,
+            config=RunConfig.model_validate(config),
+            name="A run",
         )
 
     def answer(self) -> bool:
@@ -123,12 +128,16 @@ def _answer_to_step(folder: Path) -> tuple[str, str, str]:
             waits = [(begun[one] - last[one]) / timedelta(seconds=1) for one in begun]
             found[kind] = (statistics.median(waits), statistics.quantiles(waits, n=20)[-1])
     said = "; ".join(f"to {kind}: median {mid:.2f} s, p95 {p95:.2f} s" for kind, (mid, p95) in found.items())
-    return f"From the last answer of an iteration ({ITERATIONS} of them)", said, "p95 under 1 s to the step's start"
+    return (
+        f"From the last answer of an iteration ({ITERATIONS} of them)",
+        said,
+        "p95 under 1 s to the step's start",
+    )
 
 
 def _advance_late() -> tuple[str, str, str]:
     """`advance` at the start of an iteration with so many behind it, each as the engine leaves it."""
-    from optimization.models import Effect, Iteration, Run
+    from optimization.models import Effect, Iteration
     from optimization.runs.engine.advance import advance
 
     taken = {}
@@ -163,7 +172,8 @@ def _live_through(run: Run, iterations: int) -> None:
     for begin in range(0, iterations, 100):
         span = range(begin, min(begin + 100, iterations))
         Iteration.objects.bulk_create(
-            Iteration(run=run, number=n, state=run.trainer_state, started_at=Now(), finished_at=Now()) for n in span
+            Iteration(run=run, number=n, state=run.trainer_state, started_at=Now(), finished_at=Now())
+            for n in span
         )
         effects = Effect.objects.bulk_create(
             Effect(run=run, iteration=n, ordinal=o, kind=kind, digest="x", result=None, done_at=Now())
@@ -192,7 +202,9 @@ def _live_through(run: Run, iterations: int) -> None:
         Answer.objects.bulk_create(
             Answer(request=request, user=user, client_key=f"{request.pk}", body={}) for request in requests
         )
-        Step.objects.bulk_create(Step(run=run, iteration=n, candidate=initial, previous=initial) for n in span)
+        Step.objects.bulk_create(
+            Step(run=run, iteration=n, candidate=initial, previous=initial) for n in span
+        )
     Run.objects.filter(pk=run.pk).update(
         iteration=iterations, trainer_state={**run.trainer_state, "iteration": iterations}
     )
@@ -211,13 +223,22 @@ def _idle() -> tuple[str, str, str]:
             cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
             connections = cursor.fetchone()[0]
         process = psutil.Process()
-        return statistics.median(rounds), process.memory_info().rss / 1e6, connections, len(process.children(True))
+        return (
+            statistics.median(rounds),
+            process.memory_info().rss / 1e6,
+            connections,
+            len(process.children(True)),
+        )
 
     with people() as team:
         model = team.launch(1)
         Run.objects.update(state="finished")
         before = look()
-        fields = {field.attname: getattr(model, field.attname) for field in Run._meta.concrete_fields if field.attname != "id"}
+        fields = {
+            field.attname: getattr(model, field.attname)
+            for field in Run._meta.concrete_fields
+            if field.attname != "id"
+        }
         fields |= {"state": "running", "activity": Activity.PEOPLE}
         for _ in range(IDLE // 500):
             runs = Run.objects.bulk_create(Run(**fields) for _ in range(500))
@@ -225,12 +246,26 @@ def _idle() -> tuple[str, str, str]:
                 Effect(run=run, iteration=0, ordinal=0, kind="forward", digest="x") for run in runs
             )
             items = WorkItem.objects.bulk_create(
-                WorkItem(run=e.run, effect=e, index=0, queue="llm", kind="forward", state="waiting", due_at=model.state_since)
+                WorkItem(
+                    run=e.run,
+                    effect=e,
+                    index=0,
+                    queue="llm",
+                    kind="forward",
+                    state="waiting",
+                    due_at=model.state_since,
+                )
                 for e in effects
             )
             FeedbackRequest.objects.bulk_create(
                 FeedbackRequest(
-                    workspace=team.workspace, run=i.run, item=i, key="q", iteration=0, kind="rubric", question={}
+                    workspace=team.workspace,
+                    run=i.run,
+                    item=i,
+                    key="q",
+                    iteration=0,
+                    kind="rubric",
+                    question={},
                 )
                 for i in items
             )

@@ -38,6 +38,17 @@ def _lease_end() -> Any:
     return Now() + timedelta(seconds=settings.LEASE_SECONDS)
 
 
+def due(*, kinds: Iterable[str], run_id: int) -> QuerySet[WorkItem]:
+    """The items of a running run that may be taken now."""
+    return WorkItem.objects.filter(
+        run_id=run_id,
+        state=WorkState.DUE,
+        kind__in=list(kinds),
+        due_at__lte=Now(),
+        run__state=RunState.RUNNING,
+    )
+
+
 def take(*, kinds: Iterable[str], run_id: int, limit: int, alone: bool = True) -> list[WorkItem]:
     """Up to `limit` due items of a running run, now leased to the caller.
 
@@ -45,19 +56,13 @@ def take(*, kinds: Iterable[str], run_id: int, limit: int, alone: bool = True) -
     """
     fault("before_lease")
     with transaction.atomic():
-        due = WorkItem.objects.filter(
-            run_id=run_id,
-            state=WorkState.DUE,
-            kind__in=list(kinds),
-            due_at__lte=Now(),
-            run__state=RunState.RUNNING,
-        ).order_by("due_at", "id")
+        free = due(kinds=kinds, run_id=run_id).order_by("due_at", "id")
         if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True, of=("self",))
-        ids = list(due.filter(losses__lt=SUSPECT_LOSSES).values_list("pk", flat=True)[:limit])
+            free = free.select_for_update(skip_locked=True, of=("self",))
+        ids = list(free.filter(losses__lt=SUSPECT_LOSSES).values_list("pk", flat=True)[:limit])
         suspect = not ids and alone
         if suspect:
-            ids = list(due.values_list("pk", flat=True)[:1])
+            ids = list(free.values_list("pk", flat=True)[:1])
         if not ids:
             return []
         WorkItem.objects.filter(pk__in=ids, state=WorkState.DUE).update(
