@@ -21,6 +21,8 @@ from django.db import close_old_connections, connections, transaction
 from optimization.runs.engine.faults import fault
 
 GATHER_SECONDS = 0.1
+# Where so few come together, they wait a tenth of that.
+FEW = 3
 
 
 class Operation(Protocol):
@@ -40,6 +42,7 @@ class Writer:
         self._gather_seconds = gather_seconds
         self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._last = 0
 
     async def write(self, operation: Operation) -> Any:
         """Store the operation; returns its result once it is committed."""
@@ -61,6 +64,7 @@ class Writer:
         try:
             while (first := self._waiting.get()) is not None:
                 batch, more = self._gather(first)
+                self._last = len(batch)
                 for _, stored in batch:
                     # From here on it cannot be cancelled; what was is stored all the same: it may have been paid for.
                     stored.set_running_or_notify_cancel()
@@ -72,9 +76,9 @@ class Writer:
             connections.close_all()
 
     def _gather(self, first: _Entry) -> tuple[list[_Entry], bool]:
-        """What arrives within the gathering time; False once the writer is closed."""
+        """What arrives within the gathering time, which is short while little is written; False once it is closed."""
         batch = [first]
-        until = time.monotonic() + self._gather_seconds
+        until = time.monotonic() + (self._gather_seconds if self._last > FEW else self._gather_seconds / 10)
         while (left := until - time.monotonic()) > 0:
             try:
                 entry = self._waiting.get(timeout=left)
