@@ -11,6 +11,7 @@ from optimization.feedback.requests import (
     requests_left_withdraw,
     requests_withdraw,
 )
+from optimization.feedback.settling import item_wake
 from optimization.feedback.showings import question_shown
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "claim_renew",
     "draft_load",
     "draft_save",
+    "item_wake",
     "question_shown",
     "request_open",
     "request_skip",

@@ -45,14 +45,14 @@ def deadlines_carry_out(run: Run) -> int:
     requests = FeedbackRequest.objects.filter(pk__in=ids)
     match people.on_deadline:
         case "extend":
-            requests.update(due_at=Now() + within, extended=F("extended") + 1)
+            requests.update(due_at=Now() + within, deadline=Now() + within, extended=F("extended") + 1)
         case "stop":
             requests.update(due_at=None)
             run_move(run, RunState.NEEDS_ATTENTION, _stopped(len(ids), people))
         case policy:
             stand_in = "model" if policy == "model" else ""
             requests.update(state=RequestState.EXPIRED, stand_in=stand_in)
-            _wake(requests)
+            questions_wake(requests)
     event_emit(run.pk, "deadline", {"questions": len(ids), "then": people.on_deadline})
     queue_changed(run.workspace_id)
     return len(ids)
@@ -66,17 +66,21 @@ def deadlines_resume(run: Run) -> None:
         return
     waiting = FeedbackRequest.objects.filter(run=run, state=RequestState.OPEN)
     now, since = Run.objects.annotate(now=Now()).values_list("now", "state_since").get(pk=run.pk)
-    waiting.filter(due_at__isnull=False).update(due_at=F("due_at") + (now - since))
-    waiting.filter(due_at=None, audience="people").update(due_at=Now() + within)
+    waiting.filter(due_at__isnull=False).update(
+        due_at=F("due_at") + (now - since), deadline=F("deadline") + (now - since)
+    )
+    waiting.filter(due_at=None, audience="people").update(due_at=Now() + within, deadline=Now() + within)
 
 
 def _people(run: Run) -> People:
     return People.model_validate(run.config.get("people") or {})
 
 
-def _wake(requests: QuerySet[FeedbackRequest]) -> None:
+def questions_wake(requests: QuerySet[FeedbackRequest]) -> None:
     """The items that have nobody left to wait for."""
-    open_ones = FeedbackRequest.objects.filter(item=OuterRef("pk"), state=RequestState.OPEN)
+    open_ones = FeedbackRequest.objects.filter(
+        item=OuterRef("pk"), state__in=[RequestState.OPEN, RequestState.DISPUTED]
+    )
     WorkItem.objects.filter(
         ~Exists(open_ones), feedback_requests__in=requests, state=WorkState.WAITING
     ).update(state=WorkState.DUE, due_at=Now())

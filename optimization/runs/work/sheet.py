@@ -13,12 +13,16 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, TypedDict
 
+from django.db.models import QuerySet
+
 from optimization.llm.messages import Resources
 from optimization.llm.scope import Scope, Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
-from optimization.losses.questions import ANSWER, QUESTION, Answer, Question
+from optimization.losses.questions import QUESTION, Answer, Question
 from optimization.losses.standing_in import answered_by_model
-from optimization.models import Call, Example, FeedbackRequest, RequestState, Run, WorkItem
+from optimization.models import Call, Example, FeedbackRequest, Run, WorkItem
+from optimization.runs.work.lent import Lent
+from optimization.runs.work.reading import answers_read
 
 STAND_IN_MODEL = "model"
 
@@ -50,7 +54,8 @@ class Sheet:
     Begun `anew`, the item may ask models and people something else than what is stored under the same key: an answer
     that it reads was edited, or its iteration restarted. Both are kept then, the new one under the key with its digest.
     `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id;
-    `stood_in` what a model answered in place of people, by the question's id.
+    `stood_in` what a model answered in place of people, by the question's id. `lent` is what a counterfactual run has of
+    its parent.
     """
 
     item: WorkItem
@@ -59,6 +64,7 @@ class Sheet:
     questions: Mapping[str, Stored] = field(default_factory=dict)
     asked: dict[str, Question] = field(default_factory=dict)
     anew: bool = False
+    lent: Lent = field(default_factory=Lent)
     adopted: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
     stood_in: dict[int, dict[str, Any]] = field(default_factory=dict)
 
@@ -84,8 +90,8 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
     for call in Call.objects.filter(item__in=again):
         calls[call.item_id or 0][call.key] = call
     questions: dict[int, dict[str, Stored]] = defaultdict(dict)
-    for request in FeedbackRequest.objects.filter(item__in=again).prefetch_related("answers"):
-        questions[request.item_id or 0][request.key] = _stored(request)
+    for request, stored in _stored(FeedbackRequest.objects.filter(item__in=again)):
+        questions[request.item_id or 0][request.key] = stored
     examples = _examples(items)
     sheets = [
         Sheet(
@@ -110,30 +116,36 @@ def _leave_behind(sheets: Sequence[Sheet]) -> None:
     left = {"run": item.run_id, "iteration": item.effect.iteration, "item": None}
     calls: dict[str, dict[str, Call]] = defaultdict(dict)
     for call in Call.objects.filter(**left):
-        calls[_place_in(call.key)][call.key] = call
+        calls[place_in(call.key)][call.key] = call
     questions: dict[str, dict[str, Stored]] = defaultdict(dict)
-    for request in FeedbackRequest.objects.filter(**left).prefetch_related("answers"):
-        questions[_place_in(request.key)][request.key] = _stored(request)
+    for request, stored in _stored(FeedbackRequest.objects.filter(**left)):
+        questions[place_in(request.key)][request.key] = stored
     for sheet in sheets:
-        place = _place_in(Scope(**sheet.scope()).key())
+        place = place_of(sheet.item)
         sheet.anew = True
         sheet.calls = {**calls[place], **sheet.calls}
         sheet.questions = {**questions[place], **sheet.questions}
 
 
-def _place_in(key: str) -> str:
+def place_in(key: str) -> str:
     """The part of a key that all calls and questions of an item have in common."""
     return key.rsplit("/", 3)[0]
 
 
-def _stored(request: FeedbackRequest) -> Stored:
-    question = QUESTION.validate_python(request.question)
-    if request.state not in {RequestState.ANSWERED, RequestState.EXPIRED}:
-        return Stored(request.pk, question, None)
-    given = sorted((one for one in request.answers.all() if not one.late), key=lambda answer: answer.pk)
-    answers = [ANSWER.validate_python(answer.body) for answer in given]
-    missing = len(answers) < request.wanted
-    return Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL)
+def place_of(item: WorkItem) -> str:
+    return place_in(Scope(**Sheet(item).scope()).key())
+
+
+def _stored(requests: QuerySet[FeedbackRequest]) -> Iterator[tuple[FeedbackRequest, Stored]]:
+    for request, answers in answers_read(requests):
+        question = QUESTION.validate_python(request.question)
+        missing = (
+            answers is not None and len(answers) < request.wanted and not hasattr(request, "adjudication")
+        )
+        yield (
+            request,
+            Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL),
+        )
 
 
 def _place(item: WorkItem) -> tuple[str, int]:
@@ -187,6 +199,8 @@ class QueueDesk:
         if stored and sheet.anew and _plain(stored.question) != _plain(question):
             key = other_key(key, sha256(_plain(question).encode()).hexdigest())
             stored = sheet.questions.get(key)
+        if stored is None and (given := sheet.lent.answers(key, question)) is not None:
+            return given
         if stored and stored.answers is not None:
             sheet.adopted[1].add(stored.request)
             return [*stored.answers, *(await self._stand_in(stored, sheet) if stored.stand_in else ())]
