@@ -111,6 +111,7 @@ API: dict[str, dict[str, Who]] = {
     "api/v1/feedback/requests": {"GET": OPERATORS},
     "api/v1/feedback/answers/<answer_id>/became": {"GET": JUDGES},
     "api/v1/feedback/claim": {"POST": JUDGES},
+    "api/v1/feedback/ahead": {"POST": JUDGES},
     "api/v1/feedback/answers": {"GET": JUDGES},
     "api/v1/feedback/answers/<answer_id>": {"GET": JUDGES, "PUT": JUDGES},
     "api/v1/feedback/requests/<request_id>/heartbeat": {"POST": JUDGES},
