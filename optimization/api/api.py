@@ -27,6 +27,7 @@ from optimization.api.routers import (
     programs,
     proposals,
     provenance,
+    quality,
     runs,
 )
 
@@ -88,3 +89,4 @@ api.add_router("/feedback", feedback.router)
 api.add_router("/feedback", answers.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)
+api.add_router("/quality", quality.router)
