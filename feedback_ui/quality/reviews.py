@@ -41,17 +41,14 @@ class Dispute:
     sides: list[Side]
 
     @property
-    def choices(self) -> list[tuple[str, str]]:
-        """What the reviewer may say in their own words, by the question's kind."""
+    def choices(self) -> list[tuple[str, str, str]]:
+        """What the reviewer may answer by themselves: value, name, description."""
         if isinstance(self.question, RubricQuestion) and not self.question.aspects:
-            return [
-                (
-                    f"{level.score:g}",
-                    f"{level.label}: {level.description}" if level.description else level.label,
-                )
-                for level in sorted(self.question.levels, key=lambda level: level.score)
-            ]
-        return list(CHOICES.items()) if isinstance(self.question, PreferenceQuestion) else []
+            levels = sorted(self.question.levels, key=lambda level: level.score)
+            return [(f"{level.score:g}", level.label, level.description) for level in levels]
+        if not isinstance(self.question, PreferenceQuestion):
+            return []
+        return [(value, words, "") for value, words in CHOICES.items()]
 
     @classmethod
     def of(cls, request: FeedbackRequest) -> Dispute:

@@ -21,6 +21,12 @@ def alpha_in_words(alpha: float) -> str:
 
 
 @register.filter
+def coefficient(value: float | None) -> str:
+    """Two digits with a true minus, and no minus before nothing; a dash where there is none."""
+    return "\u2013" if value is None else f"{value:z.2f}".replace("-", "\u2212")
+
+
+@register.filter
 def percent(value: float) -> str:
     return f"{value:.0%}"
 
@@ -28,7 +34,7 @@ def percent(value: float) -> str:
 @register.filter
 def signed(value: float) -> str:
     """With its sign, a true minus."""
-    return f"{value:+.2f}".replace("-", "\u2212")
+    return f"{value:+z.2f}".replace("-", "\u2212")
 
 
 @register.filter

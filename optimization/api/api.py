@@ -29,6 +29,7 @@ from optimization.api.routers import (
     provenance,
     quality,
     runs,
+    stuck,
 )
 
 DESCRIPTION = """
@@ -84,6 +85,7 @@ api.add_router("/runs", history.router)
 api.add_router("/runs", policies.router)
 api.add_router("/runs", past.router)
 api.add_router("/runs", proposals.router)
+api.add_router("/runs", stuck.router)
 api.add_router("", provenance.router)
 api.add_router("/feedback", feedback.router)
 api.add_router("/feedback", answers.router)

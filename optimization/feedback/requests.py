@@ -72,6 +72,9 @@ def request_open(
         },
     )
     if opened:
+        if item.run.without is not None:
+            reason = "The run asks what would be without this person."
+            Skip.objects.create(request=request, user=item.run.without, reason=reason)
         checks_mix(request, gold=gold, mirrored=mirrored)
         queue_changed(request.workspace_id)
     return request

@@ -2,7 +2,7 @@
 
 from optimization.feedback.adjudication import request_adjudicate
 from optimization.feedback.answers import answer_submit
-from optimization.feedback.claims import claim_next, claim_release, claim_renew
+from optimization.feedback.claims import claim_ahead, claim_next, claim_release, claim_renew
 from optimization.feedback.drafts import draft_load, draft_save
 from optimization.feedback.edits import answer_edit
 from optimization.feedback.gold import gold_add, gold_import, gold_mark
@@ -20,6 +20,7 @@ __all__ = [
     "answer_edit",
     "answer_preview",
     "answer_submit",
+    "claim_ahead",
     "claim_next",
     "claim_release",
     "claim_renew",

@@ -125,6 +125,8 @@ class Marked(BaseModel):
 
 
 class FeedbackAnswer(Marked):
+    """What should be better, one improvement an item."""
+
     kind: Literal["feedback"] = "feedback"
     improvements: list[str] = []
 

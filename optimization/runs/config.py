@@ -99,6 +99,15 @@ class People(BaseModel):
         return None if self.deadline_minutes is None else timedelta(minutes=self.deadline_minutes)
 
 
+class Later(BaseModel):
+    """Another loss judges the training batches after the iteration `after`, counted from 0; in it, whatever is new."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: int = Field(ge=0)
+    loss: Choice
+
+
 class RunConfig(BaseModel):
     """A launch, whole. `loss` judges the training batches, `judge` the held-out split; `budget` is in US dollars."""
 
@@ -114,4 +123,11 @@ class RunConfig(BaseModel):
     iterations: int = Field(default=3, ge=1, le=10_000)
     seed: int = 0
     budget: Decimal | None = Field(default=None, gt=0)
+    later: Later | None = None
     on_error: Literal["continue", "stop"] = "continue"
+
+    def loss_at(self, iteration: int, kind: str = "forward") -> Choice:
+        """What judges the training batches in an iteration; its evaluations are of new outputs."""
+        if self.later is None or iteration < self.later.after:
+            return self.loss
+        return self.loss if iteration == self.later.after and kind != "evaluate" else self.later.loss

@@ -14,7 +14,7 @@ def samples_of(item: WorkItem) -> list[int]:
 
 def outcomes_of(item: WorkItem) -> list[Outcome]:
     """An outcome a sample, from a finished item; none from one that is under way."""
-    if item.state == WorkState.FAILED:
+    if item.state == WorkState.FAILED and not item.result:
         example, error = item.payload["example"], item.last_error
         return [Outcome(example=example, sample=sample, error=error) for sample in samples_of(item)]
     stored = item.result if isinstance(item.result, list) else [item.result]

@@ -7,11 +7,10 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import CharField, Value
-from django.db.models.functions import Cast, Concat, Now
+from django.db.models.functions import Now
 
 from optimization.feedback.services import requests_withdraw
-from optimization.models import Call, Run, RunKind, RunState, WorkItem, WorkState
+from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
 from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
@@ -19,19 +18,24 @@ from optimization.runs.fork import run_fork
 from optimization.runs.launch import run_launch
 from optimization.runs.people import name_of
 from optimization.runs.policy.launch import policy_launch
+from optimization.runs.replays import not_replayable
 from optimization.runs.restart import run_restart
 from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
 from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
+from optimization.runs.stuck import calls_set_aside, item_mend, question_mend
+from optimization.runs.without import run_without
 
 __all__ = [
     "Conflict",
     "EditRefused",
     "LaunchError",
+    "item_mend",
     "parameter_revert",
     "policy_launch",
     "proposal_decide",
+    "question_mend",
     "run_cancel",
     "run_fork",
     "run_launch",
@@ -41,6 +45,7 @@ __all__ = [
     "run_resume",
     "run_retry",
     "run_set_budget",
+    "run_without",
 ]
 
 
@@ -71,10 +76,13 @@ def run_retry(*, run: Run, user: User) -> Run:
         raise Conflict(f"“{run.name}” is {run.get_state_display().lower()}: there is nothing to retry.")
     with transaction.atomic():
         failed = WorkItem.objects.filter(
-            run=run, effect__iteration=run.iteration, effect__done_at=None, state=WorkState.FAILED
+            run=run,
+            effect__iteration=run.iteration,
+            effect__done_at=None,
+            state=WorkState.FAILED,
+            result__isnull=True,
         )
-        set_aside = Concat("key", Value(" set aside "), Cast("pk", CharField()))
-        Call.objects.filter(run=run, item__in=failed.filter(feedback_requests=None)).update(key=set_aside)
+        calls_set_aside(failed)
         failed.update(state=WorkState.DUE, done_at=None)
         WorkItem.objects.filter(run=run, state=WorkState.DUE).update(
             errors=0, losses=0, lone_losses=0, due_at=Now()
@@ -85,8 +93,8 @@ def run_retry(*, run: Run, user: User) -> Run:
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
     """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
-    if not run.effects.exists():
-        raise Conflict(f"“{run.name}” has done nothing yet: there is nothing to replay.")
+    if problem := not_replayable(run):
+        raise Conflict(problem)
     if run.kind == RunKind.POLICY:
         raise Conflict(
             f"“{run.name}” trains a policy: what it sampled is in its rollouts, and its steps are not replayed from calls."

@@ -25,7 +25,8 @@ from optimization.models import (
     WorkItem,
     WorkState,
 )
-from optimization.runs.words import estimate_in_words
+from optimization.runs.stuck import last_errors, passed_on_by_all
+from optimization.runs.words import counted, estimate_in_words
 
 Tone = Literal["acts", "waits", "stopped", "done", "attention"]
 SECONDS_AN_ANSWER = 45.0
@@ -52,7 +53,7 @@ STANDING: dict[RunState, tuple[Tone, str, str]] = {
     RunState.NEEDS_ATTENTION: (
         "attention",
         "Needs attention",
-        "Mend what is named, then retry. Nothing that was paid for is asked again.",
+        "Nothing that was paid for is asked again.",
     ),
     RunState.CANCELLED: ("stopped", "Cancelled", "Its prompts and answers are kept."),
     RunState.FINISHED: ("done", "Finished", "Read what changed, or launch it again with other settings."),
@@ -63,7 +64,8 @@ STANDING: dict[RunState, tuple[Tone, str, str]] = {
 class RunStatus:
     """`reason` says why a run needs attention; `progress` counts the present phase's parts; `judgeable` that people
     can answer something now, `decidable` that a proposal waits for an operator's word. `due` is when the first open
-    question's time runs out, and `then` what the run does in that case."""
+    question's time runs out, and `then` what the run does in that case. `trouble` is the last error of what is tried
+    again by itself; `stuck` counts the questions that everybody has passed on."""
 
     sentence: str
     since: datetime
@@ -75,6 +77,8 @@ class RunStatus:
     decidable: bool = False
     due: datetime | None = None
     then: str = ""
+    trouble: str = ""
+    stuck: int = 0
 
 
 @dataclass
@@ -101,6 +105,8 @@ class _Moment:
     total: int = 0
     waiting: dict[str, _Waiting] = field(default_factory=lambda: defaultdict(_Waiting))
     pace: float = SECONDS_AN_ANSWER
+    trouble: str = ""
+    stuck: int = 0
 
 
 def run_status(run: Run) -> RunStatus:
@@ -132,6 +138,11 @@ def _running(run: Run, moment: _Moment) -> RunStatus:
         return RunStatus(ACTING["approve"], decide_since, "waits", next_step, decidable=True)
     people, colleagues = moment.waiting[Audience.PEOPLE], moment.waiting[Audience.REHEARSAL]
     waits = run.activity == Activity.PEOPLE or 0 < moment.total == moment.done
+    if waits and moment.stuck and moment.stuck == people.left + colleagues.left:
+        sentence = f"Nobody is left to answer {counted(moment.stuck, 'question')}"
+        next_step = "Everybody who may judge has passed on it: say what is to become of it."
+        asked_since = people.since or colleagues.since or run.state_since
+        return RunStatus(sentence, asked_since, "attention", next_step, stuck=moment.stuck)
     if waits and people.left:
         time = estimate_in_words(people.left * moment.pace)
         sentence = f"Waiting for people: {people.given} of {people.wanted}, {time}"
@@ -154,6 +165,8 @@ def _running(run: Run, moment: _Moment) -> RunStatus:
         progress=progress if progress[1] else None,
         judgeable=people.left > 0,
         due=people.due,
+        trouble=moment.trouble,
+        stuck=moment.stuck,
         then=THEN.get(run.config.get("people", {}).get("on_deadline", ""), "") if people.due else "",
     )
 
@@ -165,6 +178,10 @@ def _moments(runs: Sequence[Run]) -> dict[int, _Moment]:
     effects = _open_effects(runs, moments)
     _count_work(effects, moments)
     _count_answers(effects, moments)
+    for run_id, item in last_errors(effects).items():
+        moments[run_id].trouble = item.last_error
+    for request in passed_on_by_all(runs):
+        moments[request.run_id].stuck += request.wanted - request.taken
     return moments
 
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page
 
-from optimization.models import Endpoint, Membership, RunState
+from optimization.feedback.services import request_skip
+from optimization.models import Endpoint, Membership, RunState, WorkState
 from tests.browser.conftest import SignedIn
-from tests.factories import make_iteration, make_review, make_run, make_stopped, make_waiting
+from tests.factories import (
+    make_effect,
+    make_item,
+    make_iteration,
+    make_review,
+    make_run,
+    make_stopped,
+    make_waiting,
+)
 from tests.feedback.scene import Scene
 
 pytestmark = pytest.mark.browser
@@ -38,6 +48,14 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
     make_stopped(stuck, RunState.NEEDS_ATTENTION, "The endpoint default refused the key. Enter it again.")
     asks = make_run(scene.workspace, ada, name="A run that asks before each step")
     review = make_review(asks, dana)
+    unjudged = make_run(scene.workspace, ada, name="A run that nobody can judge")
+    (question,) = make_waiting(unjudged, [dana], given=0, wanted=1)
+    for member in scene.workspace.memberships.select_related("user"):
+        request_skip(request=question, user=member.user, reason="I do not know the shop")
+    failing = make_effect(unjudged, "evaluate", 3, timezone.now())
+    make_item(
+        failing, 2, WorkState.DUE, errors=1, last_error="The endpoint default cut its reply in the middle."
+    )
     return [
         "/",
         "/runs/",
@@ -51,6 +69,8 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
         f"/runs/{waiting.pk}/iterations/3/",
         f"/runs/{stuck.pk}/",
         f"/runs/{asks.pk}/",
+        f"/runs/{unjudged.pk}/",
+        f"/runs/{unjudged.pk}/stuck/",
         f"/runs/{asks.pk}/proposals/{review.pk}/",
         "/programs/",
         "/programs/support-reply/",

@@ -10,7 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from optimization.feedback.services import answer_submit, claim_next
-from optimization.models import FeedbackRequest, Gold, Membership, RequestState, Role, Workspace
+from optimization.models import FeedbackRequest, Gold, Membership, Panel, RequestState, Role, Workspace
+from optimization.runs.checks import _care
+from optimization.runs.config import Choice, People, RunConfig
+from optimization.runs.work.terms import terms_of
 from tests.feedback.scene import Scene, rubric
 from tests.pages.reading import text
 
@@ -99,6 +102,22 @@ def test_an_own_answer_must_be_complete(operator: Client, scene: Scene) -> None:
     )
     assert made.status_code == 201
     assert made.json()["in_time"] is True
+
+
+def test_a_launch_says_what_does_not_fit_of_how_people_are_asked(workspace: Workspace, scene: Scene) -> None:
+    config = RunConfig(
+        program="p",
+        dataset="d",
+        loss=Choice(name="HumanFeedbackLoss"),
+        people=People(most=3, review_below=0.5, panel="Experts"),
+    )
+    pointers = [pointer for pointer, _ in _care(config, workspace)]
+    assert pointers == ["/people/most", "/people/review_below", "/people/panel"]
+    Panel.objects.create(workspace=workspace, name="Experts")
+    config = config.model_copy(update={"people": People(wanted=2, most=3, review_below=0.5, panel="Experts")})
+    assert _care(config, workspace) == []
+    panel = Panel.objects.get()
+    assert terms_of(scene.run, config.people, "people")["lane"] == f"panel:{panel.pk}"
 
 
 def test_gold_items_are_imported_and_ended(operator: Client, scene: Scene) -> None:

@@ -51,7 +51,7 @@ class TestItsState:
     def test_needing_attention_shows_the_reason_and_offers_a_retry(self, operator: Client, run: Run) -> None:
         make_stopped(run, RunState.NEEDS_ATTENTION, "The endpoint default refused the key.")
         shown = page(operator, run)
-        assert "The endpoint default refused the key. Mend what is named, then retry." in shown
+        assert "The endpoint default refused the key. Nothing that was paid for is asked again." in shown
         assert "Retry" in shown
 
     def test_finished_offers_the_prompts_and_another_launch(self, operator: Client, run: Run) -> None:

@@ -125,13 +125,13 @@ def run_create(request: ApiRequest, payload: LaunchIn, response: HttpResponse) -
     """Launches a run: it goes on by itself, and its address, in Location, tells how it fares."""
     run = _launched(request, payload)
     response["Location"] = f"/api/v1/runs/{run.pk}"
-    return _whole(run_found(request, run.pk))
+    return run_whole(run_found(request, run.pk))
 
 
 @router.route("GET", "/{run_id}", Action.RUNS_READ, {200: RunWhole}, problems=(404,))
 def run_get(request: ApiRequest, run_id: Id) -> RunWhole:
     """A run: what it is doing, what it has used, its curve."""
-    return _whole(run_found(request, run_id))
+    return run_whole(run_found(request, run_id))
 
 
 class RunEdit(Schema):
@@ -145,7 +145,7 @@ class RunEdit(Schema):
 @router.route("PATCH", "/{run_id}", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
 def run_edit(request: ApiRequest, run_id: Id, payload: RunEdit) -> RunWhole:
     """Sets another budget, in force for the next call."""
-    return _whole(
+    return run_whole(
         run_set_budget(run=run_found(request, run_id), user=request.auth.user, budget=payload.budget)
     )
 
@@ -171,38 +171,38 @@ def run_fork_now(request: ApiRequest, run_id: Id, payload: ForkIn, response: Htt
         iterations=payload.iterations,
     )
     response["Location"] = f"/api/v1/runs/{fork.pk}"
-    return _whole(run_found(request, fork.pk))
+    return run_whole(run_found(request, fork.pk))
 
 
 @router.route("POST", "/{run_id}/pause", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
 def run_pause_now(request: ApiRequest, run_id: Id) -> RunWhole:
     """No new work begins; calls in flight end and are stored, and answers are kept."""
-    return _whole(run_pause(run=run_found(request, run_id), user=request.auth.user))
+    return run_whole(run_pause(run=run_found(request, run_id), user=request.auth.user))
 
 
 @router.route("POST", "/{run_id}/resume", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
 def run_resume_now(request: ApiRequest, run_id: Id) -> RunWhole:
     """Goes on where it stood."""
-    return _whole(run_resume(run=run_found(request, run_id), user=request.auth.user))
+    return run_whole(run_resume(run=run_found(request, run_id), user=request.auth.user))
 
 
 @router.route("POST", "/{run_id}/cancel", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
 def run_cancel_now(request: ApiRequest, run_id: Id) -> RunWhole:
     """Ends the run for good; its open questions are withdrawn."""
-    return _whole(run_cancel(run=run_found(request, run_id), user=request.auth.user))
+    return run_whole(run_cancel(run=run_found(request, run_id), user=request.auth.user))
 
 
 @router.route("POST", "/{run_id}/retry", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
 def run_retry_now(request: ApiRequest, run_id: Id) -> RunWhole:
     """Tries again what failed; nothing that is stored is asked or paid for again."""
-    return _whole(run_retry(run=run_found(request, run_id), user=request.auth.user))
+    return run_whole(run_retry(run=run_found(request, run_id), user=request.auth.user))
 
 
 @router.route("POST", "/{run_id}/restart", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
 def run_restart_now(request: ApiRequest, run_id: Id) -> RunWhole:
     """Begins the iteration of a stopped run anew, with the code as it is now; every call and answer that still fits is
     used again."""
-    return _whole(run_restart(run=run_found(request, run_id), user=request.auth.user))
+    return run_whole(run_restart(run=run_found(request, run_id), user=request.auth.user))
 
 
 def _launched(request: ApiRequest, payload: LaunchIn) -> Run:
@@ -252,7 +252,7 @@ def _row(row: RunRow) -> dict[str, Any]:
     }
 
 
-def _whole(run: Run) -> RunWhole:
+def run_whole(run: Run) -> RunWhole:
     used, curve = run_usage(run), run_curve(run)
     return RunWhole(
         **_row(run_rows([run])[0]),

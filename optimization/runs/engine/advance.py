@@ -169,7 +169,7 @@ def _parts(run: Run, effect: Effect) -> list[dict[str, Any]]:
     return payloads(
         effect,
         people=config.people.per_iteration,
-        together=comparing(effect, loss_made(config.loss)) is not None,
+        together=comparing(effect, loss_made(config.loss_at(run.iteration, effect.kind))) is not None,
     )
 
 

@@ -52,7 +52,7 @@ def deadlines_carry_out(run: Run) -> int:
         case policy:
             stand_in = "model" if policy == "model" else ""
             requests.update(state=RequestState.EXPIRED, stand_in=stand_in)
-            _wake(requests)
+            questions_wake(requests)
     event_emit(run.pk, "deadline", {"questions": len(ids), "then": people.on_deadline})
     queue_changed(run.workspace_id)
     return len(ids)
@@ -76,7 +76,7 @@ def _people(run: Run) -> People:
     return People.model_validate(run.config.get("people") or {})
 
 
-def _wake(requests: QuerySet[FeedbackRequest]) -> None:
+def questions_wake(requests: QuerySet[FeedbackRequest]) -> None:
     """The items that have nobody left to wait for."""
     open_ones = FeedbackRequest.objects.filter(
         item=OuterRef("pk"), state__in=[RequestState.OPEN, RequestState.DISPUTED]

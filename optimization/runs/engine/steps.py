@@ -6,6 +6,7 @@ from optimization.models import Answer, Application, Candidate, Iteration, Run, 
 from optimization.runs.engine.candidates import changed_parameters
 from optimization.runs.engine.faults import fault
 from optimization.runs.events import event_emit
+from optimization.runs.lending import lent_answers
 from optimization.trainers.effects import Committed
 
 
@@ -31,7 +32,8 @@ def step_commit(run: Run, candidate_key: str) -> Committed:
     answers = Answer.objects.filter(
         request__run=run, request__iteration=run.iteration, request__item__isnull=False
     )
-    Application.objects.bulk_create(Application(step=step, answer=answer) for answer in answers)
+    used = [*answers, *(lent_answers(run) if run.without_id and run.iteration == run.forked_at else ())]
+    Application.objects.bulk_create(Application(step=step, answer=answer) for answer in used)
     run.optimizer_state = candidate.optimizer_state
     run.revision += 1
     run.save(update_fields=["optimizer_state", "revision"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from django.db.models import QuerySet
 
@@ -11,10 +11,10 @@ from optimization.models import FeedbackRequest, Membership, RequestState
 
 
 def answers_read(
-    requests: QuerySet[FeedbackRequest],
+    requests: QuerySet[FeedbackRequest], *, without: Collection[int] = ()
 ) -> Iterator[tuple[FeedbackRequest, list[Answer] | None]]:
     """Each request with its answers, the oldest first, None while it is open; a twin reads those of the question that
-    was asked. A late answer is a later step's."""
+    was asked. A late answer is a later step's, and what the users `without` have answered is left out."""
     found = requests.select_related("run", "adjudication", "twin_of__adjudication").prefetch_related(
         "answers", "twin_of__answers"
     )
@@ -35,7 +35,7 @@ def answers_read(
             [
                 weighed(ANSWER.validate_python(answer.body), by_person.get(answer.user_id, 1.0))
                 for answer in sorted(asked.answers.all(), key=lambda answer: answer.pk)
-                if not answer.late
+                if not answer.late and answer.user_id not in without
             ],
         )
 

@@ -29,18 +29,22 @@ from optimization.runs.states import run_move
 
 @dataclass(frozen=True)
 class Finish:
-    """The item is done: its result, and the tapes that it made."""
+    """The item is done: its result, the tapes that it made, and those that it consumed."""
 
     item: WorkItem
     result: Any
     tapes: Sequence[Tape] = ()
+    released: Sequence[str] = ()
 
     @classmethod
     def apply(cls, batch: Sequence[Self]) -> list[bool]:
         fault("before_commit")
         kept = [settle(operation.item, operation.result) for operation in batch]
-        mine_alone = (operation for operation, was_mine in zip(batch, kept, strict=True) if was_mine)
+        mine_alone = [operation for operation, was_mine in zip(batch, kept, strict=True) if was_mine]
         Tape.objects.bulk_create(tape for operation in mine_alone for tape in operation.tapes)
+        for operation in mine_alone:
+            if operation.released:
+                Tape.objects.filter(pk__in=operation.released).update(released_by=operation.item)
         return kept
 
 

@@ -21,6 +21,7 @@ from optimization.losses.desks import use_desk
 from optimization.losses.questions import QUESTION, Answer, Question
 from optimization.losses.standing_in import answered_by_model
 from optimization.models import Call, Example, FeedbackRequest, Run, WorkItem
+from optimization.runs.work.lent import Lent
 from optimization.runs.work.reading import answers_read
 
 STAND_IN_MODEL = "model"
@@ -53,7 +54,8 @@ class Sheet:
     Begun `anew`, the item may ask models and people something else than what is stored under the same key: an answer
     that it reads was edited, or its iteration restarted. Both are kept then, the new one under the key with its digest.
     `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id;
-    `stood_in` what a model answered in place of people, by the question's id.
+    `stood_in` what a model answered in place of people, by the question's id. `lent` is what a counterfactual run has of
+    its parent.
     """
 
     item: WorkItem
@@ -62,6 +64,7 @@ class Sheet:
     questions: Mapping[str, Stored] = field(default_factory=dict)
     asked: dict[str, Question] = field(default_factory=dict)
     anew: bool = False
+    lent: Lent = field(default_factory=Lent)
     adopted: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
     stood_in: dict[int, dict[str, Any]] = field(default_factory=dict)
 
@@ -113,20 +116,24 @@ def _leave_behind(sheets: Sequence[Sheet]) -> None:
     left = {"run": item.run_id, "iteration": item.effect.iteration, "item": None}
     calls: dict[str, dict[str, Call]] = defaultdict(dict)
     for call in Call.objects.filter(**left):
-        calls[_place_in(call.key)][call.key] = call
+        calls[place_in(call.key)][call.key] = call
     questions: dict[str, dict[str, Stored]] = defaultdict(dict)
     for request, stored in _stored(FeedbackRequest.objects.filter(**left)):
-        questions[_place_in(request.key)][request.key] = stored
+        questions[place_in(request.key)][request.key] = stored
     for sheet in sheets:
-        place = _place_in(Scope(**sheet.scope()).key())
+        place = place_of(sheet.item)
         sheet.anew = True
         sheet.calls = {**calls[place], **sheet.calls}
         sheet.questions = {**questions[place], **sheet.questions}
 
 
-def _place_in(key: str) -> str:
+def place_in(key: str) -> str:
     """The part of a key that all calls and questions of an item have in common."""
     return key.rsplit("/", 3)[0]
+
+
+def place_of(item: WorkItem) -> str:
+    return place_in(Scope(**Sheet(item).scope()).key())
 
 
 def _stored(requests: QuerySet[FeedbackRequest]) -> Iterator[tuple[FeedbackRequest, Stored]]:
@@ -192,6 +199,8 @@ class QueueDesk:
         if stored and sheet.anew and _plain(stored.question) != _plain(question):
             key = other_key(key, sha256(_plain(question).encode()).hexdigest())
             stored = sheet.questions.get(key)
+        if stored is None and (given := sheet.lent.answers(key, question)) is not None:
+            return given
         if stored and stored.answers is not None:
             sheet.adopted[1].add(stored.request)
             return [*stored.answers, *(await self._stand_in(stored, sheet) if stored.stand_in else ())]
