@@ -86,6 +86,9 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
         "/queue/reviews/",
         "/people/",
         "/people/tokens/",
+        "/people/invitations/",
+        "/people/panels/",
+        "/people/mail/",
         "/no/such/page/",
     ]
 
