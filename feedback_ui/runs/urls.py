@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from feedback_ui.policies.pages import checkpoint_download, checkpoints_page, group_page, step_page
 from feedback_ui.runs.budget import run_budget
 from feedback_ui.runs.deeds import run_deed
 from feedback_ui.runs.fork import iteration_fork
@@ -16,6 +17,10 @@ urlpatterns = [
     path("", runs_table, name="runs"),
     path("<int:run_id>/", run_page, name="run"),
     path("<int:run_id>/live/", run_live, name="run_live"),
+    path("<int:run_id>/steps/<int:name>/", step_page, name="policy_step"),
+    path("<int:run_id>/steps/<int:name>/groups/<int:index>/", group_page, name="policy_group"),
+    path("<int:run_id>/checkpoints/", checkpoints_page, name="checkpoints"),
+    path("<int:run_id>/checkpoints/<slug:key>/", checkpoint_download, name="checkpoint_download"),
     path("<int:run_id>/prompts/", prompts_page, name="run_prompts"),
     path("<int:run_id>/prompts/<int:version_id>/", version_words, name="version_words"),
     path("<int:run_id>/prompts/<int:version_id>/revert/", version_revert, name="version_revert"),

@@ -33,6 +33,7 @@ from optimization.runs.engine.reverts import reverts_apply
 from optimization.runs.engine.reviews import rejection_words, review_open
 from optimization.runs.engine.scores import score_record
 from optimization.runs.engine.steps import step_commit
+from optimization.runs.engine.stopping import stopped
 from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.events import event_emit
 from optimization.runs.kinds import config_of
@@ -126,7 +127,7 @@ def _carry_on(run: Run, pending: Pending, rows: dict[int, EffectRow]) -> bool:
 
 def _all_failed(run: Run, row: EffectRow) -> str | None:
     """In words that every example raised, where there were several and errors have no score: they tell of no prompt."""
-    if RunConfig.model_validate(run.config).trainer.args.get("min_score") is not None:
+    if config_of(run).trainer.args.get("min_score") is not None:
         return None
     errors = row.work.filter(state=WorkState.FAILED).order_by("index").values_list("last_error", flat=True)
     if len(errors) < 2 or row.work.exclude(state=WorkState.FAILED).exists():
@@ -217,7 +218,7 @@ def _iteration_end(run: Run, state: TrainerState) -> bool:
     run.save(update_fields=["iteration", "trainer_state"])
     event_emit(run.pk, "iteration", {"iteration": run.iteration})
     config = config_of(run)
-    over = trainer_for(run).finished(state)
+    over = trainer_for(run).finished(state) or stopped(run, state)
     if run.iteration >= config.iterations:
         over = f"Finished after {run.iteration} iteration{'s' if run.iteration != 1 else ''}."
     if over:
