@@ -27,6 +27,7 @@ class Rabbit:
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
         folder.mkdir()
         self._folder = folder
+        (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
         mapper_port = str(free_port())
         self._mapper = subprocess.Popen(
             [self._binary("epmd"), "-port", mapper_port], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -35,8 +36,8 @@ class Rabbit:
             **os.environ,
             "HOME": str(folder),
             "RABBITMQ_NODENAME": f"chaos{os.getpid()}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
@@ -47,7 +48,11 @@ class Rabbit:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
