@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from feedback_ui.people.invitations import invitation_end, invitations
+from feedback_ui.people.invitations import invitation_end, invitations_page
 from feedback_ui.people.mail import mail
 from feedback_ui.people.panels import panel_end, panels
 from feedback_ui.people.tokens import token_end, tokens_page
@@ -13,7 +13,7 @@ urlpatterns = [
     path("add/", person_add, name="person_add"),
     path("<int:member_id>/role/", person_role, name="person_role"),
     path("<int:member_id>/remove/", person_remove, name="person_remove"),
-    path("invitations/", invitations, name="invitations"),
+    path("invitations/", invitations_page, name="invitations"),
     path("invitations/<int:invitation_id>/end/", invitation_end, name="invitation_end"),
     path("panels/", panels, name="panels"),
     path("panels/<int:panel_id>/end/", panel_end, name="panel_end"),

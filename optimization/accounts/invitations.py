@@ -1,4 +1,7 @@
-"""Invitations by link: shown once, stored as a digest, for a role, so many places and so many days."""
+"""Invitations: a link by which people join a workspace by themselves, for as many as it has places, for some days.
+
+The secret is in the link alone and shown once; the database has its digest.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from optimization.accounts.errors import AccountError
@@ -16,60 +20,79 @@ from optimization.accounts.services import member_add
 from optimization.models import Invitation, Membership, Role, Workspace
 
 LONGEST_DAYS = 90
-MOST_PLACES = 200
+MOST_PLACES = 500
+GONE = "This invitation has ended or its places are taken. Ask whoever sent it for a new one."
 
 
 def invitation_create(
-    *, workspace: Workspace, user: User, role: str, places: int = 1, days: int = 7, note: str = ""
+    *, workspace: Workspace, created_by: User, role: str, places: int = 1, days: int = 7, note: str = ""
 ) -> tuple[Invitation, str]:
-    """A new invitation and its secret, which is shown now and never again. Nobody is invited as an admin."""
+    """An invitation and its secret. Raises AccountError; nobody becomes an admin by a link."""
     if role not in Role.values or role == Role.ADMIN:
-        raise AccountError("An invitation is for a viewer, an annotator or an operator.", field="role")
+        raise AccountError("A link makes viewers, annotators and operators.", field="role")
     if not 1 <= places <= MOST_PLACES:
-        raise AccountError(f"An invitation is for 1 to {MOST_PLACES} people.", field="places")
+        raise AccountError(f"A link has 1 to {MOST_PLACES} places.", field="places")
     if not 1 <= days <= LONGEST_DAYS:
-        raise AccountError(f"An invitation lasts 1 to {LONGEST_DAYS} days.", field="days")
+        raise AccountError(f"A link holds for 1 to {LONGEST_DAYS} days.", field="days")
     secret = secrets.token_urlsafe(24)
     invitation = Invitation.objects.create(
         workspace=workspace,
         role=role,
-        note=note.strip()[:120],
+        note=note[:120],
         digest=_digest(secret),
         places=places,
-        created_by=user,
+        created_by=created_by,
         expires_at=timezone.now() + timedelta(days=days),
     )
     return invitation, secret
 
 
+def invitations_open(workspace: Workspace) -> QuerySet[Invitation]:
+    """Those by which somebody can still join, the newest first."""
+    return _alive().filter(workspace=workspace).order_by("-pk")
+
+
 def invitation_found(secret: str) -> Invitation | None:
-    """The invitation, if it is good and has a place left."""
-    return invitations_open().select_related("workspace", "created_by").filter(digest=_digest(secret)).first()
-
-
-def invitations_open() -> QuerySet[Invitation]:
-    return Invitation.objects.filter(revoked_at=None, expires_at__gt=timezone.now(), places__gt=0)
-
-
-@transaction.atomic
-def invitation_accept(*, secret: str, username: str, password: str, email: str = "") -> Membership:
-    """A new person joins. Raises AccountError for a link that is over, a name that is taken, a weak password."""
-    taken = invitations_open().filter(digest=_digest(secret)).update(places=F("places") - 1)
-    if not taken:
-        raise AccountError("This invitation is over or full: ask whoever sent it for a new one.")
-    if User.objects.filter(username=username).exists():
-        raise AccountError("This name is taken: choose another one.", field="username")
-    invitation = Invitation.objects.select_related("workspace").get(digest=_digest(secret))
-    member, _ = member_add(
-        workspace=invitation.workspace, username=username, role=invitation.role, password=password
-    )
-    if email:
-        User.objects.filter(pk=member.user_id).update(email=email)
-    return member
+    """The invitation of a link, while it holds."""
+    return _alive().filter(digest=_digest(secret)).select_related("workspace").first()
 
 
 def invitation_revoke(*, invitation: Invitation) -> None:
-    Invitation.objects.filter(pk=invitation.pk, revoked_at=None).update(revoked_at=timezone.now())
+    """Nobody joins by it any more; who has, stays."""
+    Invitation.objects.filter(pk=invitation.pk, revoked_at=None).update(revoked_at=Now())
+
+
+@transaction.atomic
+def invitation_accept(
+    *, secret: str, user: User | None = None, username: str = "", password: str = ""
+) -> Membership:
+    """Make a person a member: `user`, or somebody new of that name and password. Takes one place, once a person.
+
+    Raises AccountError where the link no longer holds, the name is taken, or the password is weak.
+    """
+    invitation = _alive().select_for_update().filter(digest=_digest(secret)).first()
+    if invitation is None:
+        raise AccountError(GONE)
+    workspace = invitation.workspace
+    if user is None and User.objects.filter(username=username).exists():
+        raise AccountError(
+            "There is an account of this name. If it is yours, sign in and open the link again.",
+            field="username",
+        )
+    if user and (known := Membership.objects.filter(workspace=workspace, user=user).first()):
+        return known
+    if user:
+        member = Membership.objects.create(workspace=workspace, user=user, role=invitation.role)
+    else:
+        member, _ = member_add(
+            workspace=workspace, username=username, role=invitation.role, password=password
+        )
+    Invitation.objects.filter(pk=invitation.pk).update(places=F("places") - 1)
+    return member
+
+
+def _alive() -> QuerySet[Invitation]:
+    return Invitation.objects.filter(revoked_at=None, places__gt=0, expires_at__gt=Now())
 
 
 def _digest(secret: str) -> str:

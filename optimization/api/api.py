@@ -20,6 +20,7 @@ from optimization.api.routers import (
     endpoints,
     feedback,
     history,
+    invitations,
     me,
     members,
     past,
@@ -92,3 +93,4 @@ api.add_router("/feedback", answers.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)
 api.add_router("/quality", quality.router)
+api.add_router("/invitations", invitations.router)
