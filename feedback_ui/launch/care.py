@@ -43,6 +43,10 @@ class CareFields(forms.Form):
     mirrored = forms.ChoiceField(
         label="Comparisons asked again with the sides changed", choices=SHARES, required=False
     )
+    colleague = forms.BooleanField(
+        label="A model judge answers what it is sure of; people answer the rest, and 1 in 5 of those as well",
+        required=False,
+    )
     weighted = forms.BooleanField(
         label="Count each judge by the weight on the page of quality", required=False
     )
@@ -61,6 +65,7 @@ class CareFields(forms.Form):
             "panel": given.get("panel") or None,
             "weighted": given.get("weighted", False),
             "review_below": float(given["review_below"]) if given.get("review_below") else None,
+            "colleague": {} if given.get("colleague") else None,
             "gold": float(given.get("gold") or 0),
             "mirrored": float(given.get("mirrored") or 0),
         }

@@ -12,6 +12,7 @@ from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.feedback.adjudication import requests_disputed
 from optimization.feedback.errors import FeedbackError
+from optimization.feedback.quality.colleague import colleague_figures
 from optimization.feedback.quality.figures import quality_figures
 from optimization.feedback.quality.weights import weight_set
 from optimization.models import Run
@@ -29,6 +30,7 @@ def quality(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "quality": quality_figures(workspace=request.workspace, run=run),
         "run": run,
+        "colleague": colleague_figures(workspace=request.workspace, run=run),
         "runs": judged.distinct().order_by("-pk")[:RUNS],
         "disputed": requests_disputed(request.workspace).count(),
     }

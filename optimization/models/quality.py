@@ -57,11 +57,8 @@ class Opinion(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="opinions")
     run = models.ForeignKey("optimization.Run", models.CASCADE, related_name="opinions")
     key = models.CharField(max_length=400)
-    request = models.OneToOneField(
-        "optimization.FeedbackRequest", models.CASCADE, null=True, blank=True, related_name="opinion"
-    )
     kind = models.CharField(max_length=12)
-    alias = models.CharField(max_length=60)
+    model = models.CharField(max_length=160)
     body = models.JSONField()
     samples = models.PositiveSmallIntegerField()
     sure = models.FloatField()
@@ -73,4 +70,4 @@ class Opinion(models.Model):
         indexes = [models.Index(fields=["workspace", "created_at"], name="opinions_by_time")]
 
     def __str__(self) -> str:
-        return f"opinion of {self.alias} on {self.key}"
+        return f"opinion of {self.model} on {self.key}"

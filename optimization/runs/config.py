@@ -53,7 +53,7 @@ class Choice(BaseModel):
 
 
 class Colleague(BaseModel):
-    """A model judge as a colleague: the people's question goes to the endpoint `alias` too, `samples` times.
+    """A model judge as a colleague: the people's question goes to the endpoint “judge” too, `samples` times.
 
     Where at least `sure` of the samples agree its answer stands, but for a share `audit` of the questions, which people
     answer as well, so that the two can be compared. What it is unsure of goes to people.
@@ -61,7 +61,6 @@ class Colleague(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    alias: str = "judge"
     samples: int = Field(default=3, ge=1, le=9)
     sure: float = Field(default=0.8, ge=0, le=1)
     audit: float = Field(default=0.2, gt=0, le=1)

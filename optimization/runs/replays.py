@@ -209,7 +209,7 @@ class _Replay:
     async def _item(self, sheet: Sheet) -> None:
         self.found.items += 1
         try:
-            with at_work(sheet, self.bench.resources):
+            with at_work(sheet, self.bench.resources, self.bench.config.people.colleague):
                 done = await WORK[sheet.item.kind](sheet, self.bench)
         except Suspended as waits:
             self._differs(sheet, f"the answers to the question {waits.key} are not stored")

@@ -10,7 +10,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from optimization.feedback.services import answer_submit, claim_next
-from optimization.models import FeedbackRequest, Gold, Membership, Panel, RequestState, Role, Workspace
+from optimization.models import (
+    FeedbackRequest,
+    Gold,
+    Membership,
+    Opinion,
+    Panel,
+    RequestState,
+    Role,
+    Workspace,
+)
 from optimization.runs.checks import _care
 from optimization.runs.config import Choice, People, RunConfig
 from optimization.runs.work.terms import terms_of
@@ -102,6 +111,28 @@ def test_an_own_answer_must_be_complete(operator: Client, scene: Scene) -> None:
     )
     assert made.status_code == 201
     assert made.json()["in_time"] is True
+
+
+def test_a_model_that_drifts_from_people_raises_an_alarm(operator: Client, scene: Scene) -> None:
+    for number in range(60):
+        request = scene.ask()
+        request.answers.create(
+            user=scene.run.created_by, client_key=f"{number}", body={"kind": "rubric", "score": 4}
+        )
+        Opinion.objects.create(
+            workspace=scene.workspace,
+            run=scene.run,
+            key=request.key,
+            kind="rubric",
+            model="judge-1",
+            body={"kind": "rubric", "score": 4 if number < 30 else 2},
+            samples=3,
+            sure=1.0,
+        )
+    shown = text(operator.get("/queue/quality/"))
+    assert "The model judge and people drift apart: they said the same to 0% of the last 30" in shown
+    assert "Asked 60 Decided alone 0 Compared with people 60 Said the same 50%" in shown
+    assert "2 4 30" in shown
 
 
 def test_a_launch_says_what_does_not_fit_of_how_people_are_asked(workspace: Workspace, scene: Scene) -> None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from optimization.feedback.quality.verdicts import verdict_of
 from optimization.losses.questions import (
     ANSWER,
     QUESTION,
     PreferenceAnswer,
     Question,
     RankingAnswer,
-    RubricAnswer,
 )
 from optimization.losses.questions import (
     Answer as AnswerBody,
@@ -131,18 +131,6 @@ def quality_figures(*, workspace: Workspace, run: Run | None = None) -> Quality:
         gold=statistics.share(sum(hits), len(hits)),
         notes=tuple(_notes(people)),
     )
-
-
-def verdict_of(body: AnswerBody) -> Hashable:
-    """What an answer says in one word; free feedback says whether there is something to improve."""
-    match body:
-        case RubricAnswer(score=score):
-            return score
-        case PreferenceAnswer(choice=choice):
-            return choice
-        case RankingAnswer(ranks=ranks):
-            return tuple(ranks)
-    return bool(body.improvements)
 
 
 def _read(workspace: Workspace, run: Run | None) -> list[Given]:

@@ -17,6 +17,7 @@ from optimization.runs.policy import work as policy
 from optimization.runs.work.away import DATABASE_AWAY
 from optimization.runs.work.backward import backward
 from optimization.runs.work.bench import Bench
+from optimization.runs.work.colleagues import SaveOpinions
 from optimization.runs.work.examples import evaluate, forward
 from optimization.runs.work.proposals import propose
 from optimization.runs.work.settling import Adopt, Attention, GiveUp, Park, Return, StoodIn
@@ -38,7 +39,7 @@ PLACES = {
 async def carry_out(sheet: Sheet, bench: Bench) -> None:
     """Do the item's work and store what came of it. Raises nothing but a cancellation, which stores nothing."""
     try:
-        with at_work(sheet, bench.resources):
+        with at_work(sheet, bench.resources, bench.config.people.colleague):
             done: Operation = await WORK[sheet.item.kind](sheet, bench)
     except Suspended:
         audience = sheet.item.payload["audience"]
@@ -57,6 +58,8 @@ async def carry_out(sheet: Sheet, bench: Bench) -> None:
         await bench.write(Adopt(sheet.item, calls, questions))
     for request, answer in sheet.stood_in.items():
         await bench.write(StoodIn(request, answer))
+    if sheet.opinions:
+        await bench.write(SaveOpinions(sheet.item, dict(sheet.opinions)))
     await bench.write(done)
 
 

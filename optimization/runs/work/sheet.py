@@ -21,6 +21,8 @@ from optimization.losses.desks import use_desk
 from optimization.losses.questions import QUESTION, Answer, Question
 from optimization.losses.standing_in import answered_by_model
 from optimization.models import Call, Example, FeedbackRequest, Run, WorkItem
+from optimization.runs.config import Colleague
+from optimization.runs.work.colleagues import Formed, opinion_of
 from optimization.runs.work.lent import Lent
 from optimization.runs.work.reading import answers_read
 
@@ -54,7 +56,7 @@ class Sheet:
     Begun `anew`, the item may ask models and people something else than what is stored under the same key: an answer
     that it reads was edited, or its iteration restarted. Both are kept then, the new one under the key with its digest.
     `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id;
-    `stood_in` what a model answered in place of people, by the question's id. `lent` is what a counterfactual run has of
+    `stood_in` what a model answered in place of people, by the question's id; `opinions` what it says as their colleague. `lent` is what a counterfactual run has of
     its parent.
     """
 
@@ -67,6 +69,7 @@ class Sheet:
     lent: Lent = field(default_factory=Lent)
     adopted: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
     stood_in: dict[int, dict[str, Any]] = field(default_factory=dict)
+    opinions: dict[str, Formed] = field(default_factory=dict)
 
     def scope(self) -> Position:
         """Where in the run the item stands."""
@@ -174,12 +177,12 @@ def current_sheet() -> Sheet:
 
 
 @contextmanager
-def at_work(sheet: Sheet, resources: Resources) -> Iterator[Sheet]:
+def at_work(sheet: Sheet, resources: Resources, colleague: Colleague | None = None) -> Iterator[Sheet]:
     """Open the item's scope: calls and questions inside belong to it. `resources` answer in place of people who did
-    not in time."""
+    not in time, and as their `colleague` where the run has one."""
     token = _sheet.set(sheet)
     try:
-        with scoped(**sheet.scope()), use_desk(QueueDesk(resources)):
+        with scoped(**sheet.scope()), use_desk(QueueDesk(resources, colleague)):
             yield sheet
     finally:
         _sheet.reset(token)
@@ -189,8 +192,9 @@ class QueueDesk:
     """The desk of a durable run: an unanswered question parks its example until people have answered, or their time has
     run out: then the answers that are there are all, or a model's is added to them."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, colleague: Colleague | None = None) -> None:
         self._resources = resources
+        self._colleague = colleague
 
     async def ask(self, question: Question) -> list[Answer]:
         key = current_scope().key()
@@ -204,6 +208,11 @@ class QueueDesk:
         if stored and stored.answers is not None:
             sheet.adopted[1].add(stored.request)
             return [*stored.answers, *(await self._stand_in(stored, sheet) if stored.stand_in else ())]
+        if self._colleague and sheet.item.payload.get("audience") == "people":
+            formed = await opinion_of(question, self._resources, self._colleague, key)
+            sheet.opinions[key] = formed
+            if formed.decided:
+                return [formed.answer]
         sheet.asked[key] = question
         raise Suspended(key)
 
