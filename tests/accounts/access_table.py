@@ -63,6 +63,7 @@ PAGES: dict[str, dict[str, Who]] = {
     "people/<int:member_id>/remove/": {"GET": ADMINS, "POST": ADMINS},
     "people/invitations/": {"GET": ADMINS, "POST": ADMINS},
     "people/invitations/<int:invitation_id>/end/": {"POST": ADMINS},
+    "people/mail/": {"GET": MEMBERS, "POST": MEMBERS},
     "people/tokens/": {"GET": MEMBERS, "POST": MEMBERS},
     "people/tokens/<int:token_id>/revoke/": {"POST": MEMBERS},
     "judge/": {"GET": JUDGES},

@@ -85,6 +85,7 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
         "/people/",
         "/people/tokens/",
         "/people/invitations/",
+        "/people/mail/",
         "/no/such/page/",
     ]
 
