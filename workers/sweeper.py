@@ -7,7 +7,6 @@ import json
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from optimization.feedback.digest import digests_send
 from optimization.feedback.urgency import urgency_refresh
 from optimization.models import (
     Activity,
@@ -21,6 +20,7 @@ from optimization.models import (
 from optimization.runs.engine.deadlines import deadlines_sweep
 from optimization.runs.engine.leases import expire, poisonous
 from optimization.runs.states import run_move
+from workers.digest import digests_send
 from workers.nudges import nudge_run, nudge_work
 
 OPEN = (RequestState.OPEN, RequestState.DISPUTED)

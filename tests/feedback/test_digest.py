@@ -10,10 +10,10 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from optimization.feedback.digest import BETWEEN, QUIET, digests_send
 from optimization.feedback.services import claim_next
 from optimization.models import Membership
 from tests.feedback.scene import Scene, let_expire, rubric
+from workers.digest import BETWEEN, QUIET, digests_send
 
 LATER = timezone.now() + QUIET + timedelta(minutes=1)
 
@@ -59,7 +59,7 @@ def test_a_server_of_mail_that_fails_stops_nothing(waits: Scene, monkeypatch: py
     def refuse(*_: object) -> None:
         raise OSError("no route")
 
-    monkeypatch.setattr("optimization.feedback.digest.send_mail", refuse)
+    monkeypatch.setattr("workers.digest.send_mail", refuse)
     assert digests_send(LATER) == 0
 
 
