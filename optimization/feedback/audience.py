@@ -14,14 +14,16 @@ def questions_for(member: Membership) -> QuerySet[FeedbackRequest]:
     return questions_in(Q(lane__in=lanes_of(member)), member.workspace_id, member.user_id)
 
 
-def questions_in(lane: Q, workspace: int, user: int) -> QuerySet[FeedbackRequest]:
-    """The open questions of a lane with a free place that the person has not been through.
+def questions_in(
+    lane: Q, workspace: int, user: int, among: QuerySet[FeedbackRequest] | None = None
+) -> QuerySet[FeedbackRequest]:
+    """The open questions of a lane with a free place (or those `among` others) that the person has not been through.
 
     Nobody answers a question twice, or one that they skipped; nor sees a gold item twice. One that no item asks, and
     that is no check, is left of an iteration that was begun anew, until it is asked again.
     """
     own = {"request": OuterRef("pk"), "user": user}
-    return waiting().filter(
+    return (waiting() if among is None else among).filter(
         lane,
         ~Exists(Answer.objects.filter(**own)),
         ~Exists(Skip.objects.filter(**own)),

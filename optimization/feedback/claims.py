@@ -1,7 +1,8 @@
 """Holds on questions: taking the next one, keeping it, giving it back.
 
 1. `claim_next` first returns what the person already holds, then a hold of theirs that lapsed and that nobody took,
-   then the first question of their lanes (feedback.lanes), and last of all what they put off.
+   then the first question of their lanes (feedback.lanes), then what they put off, and last of all what somebody else
+   has only reserved (feedback.ahead).
 2. The place is taken by one conditional UPDATE of the question's locked row, which raises `taken` and `fence`.
 3. A hold past its time lapses when anybody next asks for work, and its place is free again.
 """
@@ -17,6 +18,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from optimization.feedback.ahead import (
+    reservation_make,
+    reservation_take_over,
+    reservations_by_others,
+    reservations_of,
+)
 from optimization.feedback.audience import questions_in
 from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.lanes import ORDER, lanes_of, place_in_order, with_lanes
@@ -46,10 +53,21 @@ def claim_next(*, workspace: Workspace, user: User) -> Claim | None:
     member, now = _lock_member(workspace, user)
     if member.has_overdue:
         claims_lapse(workspace=workspace, now=now)
-    claim = _own_hold(member, now) or _first_of_queue(member, now)
+    claim = _own_hold(member, now) or _first_of_queue(member, now) or _reserved_by_others(member, now)
     if claim is not None:
         claim.user = user
     return claim
+
+
+@transaction.atomic
+def claim_ahead(*, workspace: Workspace, user: User) -> Claim | None:
+    """Reserve the next question for a person who holds one; None where nothing is held or nothing else waits."""
+    member, now = _lock_member(workspace, user)
+    held = list(reservations_of(user.pk, workspace.pk)[:2])
+    if not held or held[-1].ahead:
+        return held[-1] if held else None
+    claim = _first_of_queue(member, now)
+    return reservation_make(claim) if claim else None
 
 
 @transaction.atomic
@@ -60,6 +78,8 @@ def claim_renew(*, request: FeedbackRequest, user: User, fence: int) -> Claim:
     if mine is None or locked.state not in KEPT or not _is_alive(mine, locked):
         raise HoldLost(why_lost(locked, user))
     _keep(mine, mine.now)
+    reserved = Claim.objects.filter(user=user, state=ClaimState.ACTIVE, ahead=True)
+    reserved.filter(request__workspace=locked.workspace_id).update(expires_at=mine.expires_at)
     return mine
 
 
@@ -101,7 +121,7 @@ def _holds(workspace: int, user: int) -> QuerySet[Claim]:
     """What the person holds or has let lapse, of open questions."""
     alive = Claim.objects.filter(user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED])
     asked = alive.filter(request__workspace=workspace, request__state=RequestState.OPEN)
-    return asked.select_related("request").order_by("pk")
+    return asked.select_related("request").order_by("ahead", "pk")
 
 
 def _fresh(workspace: int, user: int, lane_text: str) -> QuerySet[FeedbackRequest]:
@@ -172,8 +192,22 @@ def _allowed(member: Claimant, heads: list[FeedbackRequest]) -> FeedbackRequest 
 
 
 def _first_put_off(member: Claimant) -> FeedbackRequest | None:
-    heads = _any(member.workspace_id, member.user_id, Q(lane__in=lanes_of(member)))
+    own = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id, state=ClaimState.ACTIVE)
+    heads = _any(member.workspace_id, member.user_id, Q(~Exists(own), lane__in=lanes_of(member)))
     return _allowed(member, list(heads[:1]))
+
+
+def _reserved_by_others(member: Claimant, now: datetime) -> Claim | None:
+    """A question that somebody else has reserved and not begun, where nothing else waits for this person."""
+    lanes = Q(lane__in=lanes_of(member))
+    reserved = FeedbackRequest.objects.filter(
+        state=RequestState.OPEN, claims__in=reservations_by_others(member.user_id)
+    )
+    asked = questions_in(lanes, member.workspace_id, member.user_id, among=reserved)
+    shares = asked.exclude(per_person=None).values_list("run", "per_person").distinct()
+    used_up = [run for run, share in shares if share is not None and _share(member, run) >= share]
+    questions = asked.exclude(run__in=used_up).order_by(*ORDER)
+    return reservation_take_over(questions, member.user_id, now + hold_time())
 
 
 def _share(member: Claimant, run_id: int) -> int:
@@ -190,9 +224,9 @@ def _keep(claim: Claim, now: datetime) -> Claim | None:
     """Extend the claim, unless it was answered or released in this very moment."""
     expires_at = now + hold_time()
     kept = Claim.objects.filter(pk=claim.pk, state=claim.state).update(
-        state=ClaimState.ACTIVE, expires_at=expires_at
+        state=ClaimState.ACTIVE, expires_at=expires_at, ahead=False
     )
-    claim.state, claim.expires_at = ClaimState.ACTIVE, expires_at
+    claim.state, claim.expires_at, claim.ahead = ClaimState.ACTIVE, expires_at, False
     return claim if kept else None
 
 

@@ -9,6 +9,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from optimization.feedback.ahead import reservations_of
 from optimization.feedback.audience import questions_for
 from optimization.models import (
     Activity,
@@ -56,6 +57,7 @@ def queue_counts(*, workspace: Workspace, user: User) -> QueueCounts:
     today = Answer.objects.filter(request__workspace=workspace, user=user, created_at__gte=midnight).count()
     member = Membership.objects.filter(workspace=workspace, user=user).first()
     waiting = questions_for(member)[:COUNT_CAP].count() if member else 0
+    waiting += reservations_of(user.pk, workspace.pk).filter(ahead=True).count()
     others = tuple(others_at_work(workspace=workspace, user=user))
     return QueueCounts(today=today, waiting=waiting, others=others)
 

@@ -31,6 +31,7 @@ from optimization.models.reverts import Revert
 from optimization.models.reviews import Decision, ProposalReview
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunKind, RunState, Score
 from optimization.models.tapes import Tape
+from optimization.models.workers import WorkerPulse
 from optimization.models.workspaces import ApiToken, Invitation, Membership, Panel, Role, Workspace
 
 __all__ = [
@@ -86,5 +87,6 @@ __all__ = [
     "Tape",
     "WorkItem",
     "WorkState",
+    "WorkerPulse",
     "Workspace",
 ]

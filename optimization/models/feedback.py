@@ -112,12 +112,16 @@ class ClaimState(models.TextChoices):
 
 
 class Claim(models.Model):
-    """A person's hold on a question, minutes long. One active claim a person and question; `fence` goes with the submit."""
+    """A person's hold on a question, minutes long. One active claim a person and question; `fence` goes with the submit.
+
+    One that is `ahead` is reserved for them while they judge another (feedback.ahead).
+    """
 
     request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="claims")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="claims")
     fence = models.PositiveIntegerField()
     state = models.CharField(max_length=8, choices=ClaimState.choices, default=ClaimState.ACTIVE)
+    ahead = models.BooleanField(default=False)
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -131,6 +135,7 @@ class Claim(models.Model):
         indexes = [
             models.Index(fields=["state", "expires_at"], name="claims_by_expiry"),
             models.Index(fields=["user", "state"], name="claims_by_person"),
+            models.Index(fields=["user"], condition=Q(state="active", ahead=True), name="reservations"),
         ]
 
     def __str__(self) -> str:

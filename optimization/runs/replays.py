@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -94,11 +94,11 @@ class Replayed:
         return " ".join([read, verdict, *self.notes])
 
 
-def run_replay(run: Run) -> Replayed:
+def run_replay(run: Run, after_each: Callable[[], None] = lambda: None) -> Replayed:
     """Replay the run and note the verdict among its events, where its page and REST find it. Raises Conflict."""
     if problem := not_replayable(run):
         raise Conflict(problem)
-    found = asyncio.run(replayed(run.pk))
+    found = asyncio.run(replayed(run.pk, after_each))
     event_emit(run.pk, "replayed", {"equal": found.equal, "words": found.words})
     return found
 
@@ -117,12 +117,12 @@ def last_replay(run: Run) -> RunEvent | None:
     return run.events.filter(kind="replayed").order_by("-seq").first()
 
 
-async def replayed(run_id: int) -> Replayed:
-    """Replay the run; it is left as it is."""
+async def replayed(run_id: int, after_each: Callable[[], None] = lambda: None) -> Replayed:
+    """Replay the run; it is left as it is. `after_each` is called after each of its effects, in a thread of its own."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="replay") as reader:
         bench = await _PastBench.opened(run_id, reader)
         try:
-            return await _Replay(bench).all()
+            return await _Replay(bench, after_each).all()
         finally:
             await bench.close()
 
@@ -161,7 +161,8 @@ class _PastBench(Bench):
 class _Replay:
     """One replay under way."""
 
-    def __init__(self, bench: _PastBench) -> None:
+    def __init__(self, bench: _PastBench, after_each: Callable[[], None]) -> None:
+        self.after_each = after_each
         self.bench = bench
         self.run = bench.run
         self.found = Replayed(bench.run)
@@ -176,6 +177,7 @@ class _Replay:
             rows = await read(partial(self._rows, iteration))
             for row in rows:
                 await self._effect(row)
+                await read(self.after_each)
             await read(partial(self._algorithm, trainer, iteration))
             found.iterations += 1
         found.calls, found.answers = await read(self._counts)

@@ -64,6 +64,7 @@ PAGES: dict[str, dict[str, Who]] = {
     "people/tokens/<int:token_id>/revoke/": {"POST": MEMBERS},
     "judge/": {"GET": JUDGES},
     "judge/counts/": {"GET": JUDGES},
+    "judge/ahead/": {"GET": JUDGES},
     "judge/undo/": {"GET": JUDGES},
     "judge/<int:request_id>/answer/": {"POST": JUDGES},
     "judge/<int:request_id>/later/": {"POST": JUDGES},
