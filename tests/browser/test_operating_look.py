@@ -84,6 +84,7 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
         "/queue/",
         "/people/",
         "/people/tokens/",
+        "/people/invitations/",
         "/no/such/page/",
     ]
 
