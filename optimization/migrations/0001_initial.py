@@ -1348,6 +1348,32 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="ModelLog",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("project", models.CharField(max_length=120)),
+                ("model", models.CharField(max_length=120)),
+                ("step", models.PositiveIntegerField()),
+                ("split", models.CharField(blank=True, max_length=40)),
+                ("metrics", models.JSONField(default=dict)),
+                ("groups", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="model_logs",
+                        to="optimization.workspace",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="Membership",
             fields=[
                 (
@@ -1760,6 +1786,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="opinion",
             constraint=models.UniqueConstraint(fields=("run", "key"), name="one_opinion_per_key"),
+        ),
+        migrations.AddIndex(
+            model_name="modellog",
+            index=models.Index(fields=["workspace", "project", "model", "step"], name="logs_by_model"),
         ),
         migrations.AddConstraint(
             model_name="membership",

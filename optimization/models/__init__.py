@@ -17,7 +17,14 @@ from optimization.models.feedback import (
 from optimization.models.idempotency import IdempotentResponse
 from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
-from optimization.models.policies import Checkpoint, PolicyJob, PolicyStep, RolloutGroup, RolloutSource
+from optimization.models.policies import (
+    Checkpoint,
+    ModelLog,
+    PolicyJob,
+    PolicyStep,
+    RolloutGroup,
+    RolloutSource,
+)
 from optimization.models.programs import Program, ProgramVersion
 from optimization.models.quality import Adjudication, Gold, Opinion
 from optimization.models.reverts import Revert
@@ -54,6 +61,7 @@ __all__ = [
     "Invitation",
     "Iteration",
     "Membership",
+    "ModelLog",
     "Opinion",
     "Origin",
     "Panel",
