@@ -23,7 +23,7 @@ from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
-from optimization.feedback.rereading import announce_later, item_reread, run_lock
+from optimization.feedback.rereading import announce_later, item_reread, late_reading_add, run_lock
 from optimization.feedback.showings import order_shown
 from optimization.losses.questions import QUESTION
 from optimization.losses.sides import answer_as_asked
@@ -87,6 +87,8 @@ def _store(request: FeedbackRequest, sent: Answer, fence: int, in_time: bool = T
         raise HoldLost(why_lost(locked, user))
     sent.request, sent.late = locked, expired and not item_reread(locked)
     sent.save(force_insert=True)
+    if sent.late:
+        late_reading_add(sent)
     Claim.objects.filter(request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]).update(
         state=ClaimState.ANSWERED
     )

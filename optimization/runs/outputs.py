@@ -66,7 +66,9 @@ class ExampleOutcome:
 def iteration_outputs(run: Run, number: int) -> list[ExampleOutcome]:
     """The examples of the iteration's forward pass, in the batch's order."""
     items = list(
-        WorkItem.objects.filter(run=run, effect__iteration=number, kind="forward").order_by("effect", "index")
+        WorkItem.objects.filter(run=run, effect__iteration=number, kind="forward", late=False).order_by(
+            "effect", "index"
+        )
     )
     examples = _examples(run, items)
     questions = _questions(run, number)

@@ -36,7 +36,11 @@ async def carry_out(sheet: Sheet, bench: Bench) -> None:
     try:
         with at_work(sheet, bench.resources):
             done: Operation = await WORK[sheet.item.kind](sheet, bench)
-    except Suspended:
+    except Suspended as waits:
+        if sheet.item.late:
+            # Nobody is asked anew for what came late: it stays as it was counted.
+            await bench.write(GiveUp(sheet.item, f"The late answer leads to another question: {waits.key}."))
+            return
         people = bench.config.people
         done = Park(
             sheet.item, dict(sheet.asked), sheet.item.payload["audience"], people.wanted, people.within

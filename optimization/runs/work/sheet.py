@@ -86,6 +86,9 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
     questions: dict[int, dict[str, Stored]] = defaultdict(dict)
     for request in FeedbackRequest.objects.filter(item__in=again).prefetch_related("answers"):
         questions[request.item_id or 0][request.key] = _stored(request)
+    for item in items:
+        if item.late:
+            calls[item.pk], questions[item.pk] = _with_late(item, calls[item.pk])
     examples = _examples(items)
     sheets = [
         Sheet(
@@ -98,7 +101,9 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
         for item in items
     ]
     restarted = Run.objects.values_list("restarted", flat=True).get(pk=items[0].run_id)
-    _leave_behind([sheet for sheet in sheets if sheet.item.effect.iteration == restarted])
+    _leave_behind(
+        [sheet for sheet in sheets if sheet.item.effect.iteration == restarted and not sheet.item.late]
+    )
     return sheets
 
 
@@ -126,14 +131,39 @@ def _place_in(key: str) -> str:
     return key.rsplit("/", 3)[0]
 
 
+def _with_late(item: WorkItem, calls: Mapping[str, Call]) -> tuple[dict[str, Call], dict[str, Stored]]:
+    """What the item whose work is done once more has stored, with the late versions of the answers to it."""
+    late: Mapping[str, int] = item.payload["late"]
+    known = {call.key: call for call in Call.objects.filter(item=item.payload["of"])}
+    questions = {}
+    asked = FeedbackRequest.objects.filter(item=item.payload["of"])
+    for request in asked.prefetch_related("answers__versions"):
+        bodies = []
+        for answer in sorted(request.answers.all(), key=lambda answer: answer.pk):
+            version = late.get(str(answer.pk))
+            if version:
+                bodies += [one.body for one in answer.versions.all() if one.number == version]
+            elif version == 0 or not answer.late:
+                bodies.append(answer.body)
+        answers = [ANSWER.validate_python(body) for body in bodies]
+        questions[request.key] = Stored(
+            request.pk, QUESTION.validate_python(request.question), answers, _missing(request, answers)
+        )
+    return known | dict(calls), questions
+
+
+def _missing(request: FeedbackRequest, answers: Sequence[Answer]) -> bool:
+    """Whether a model is to be asked for the answers that did not come in time."""
+    return request.stand_in == STAND_IN_MODEL and len(answers) < request.wanted
+
+
 def _stored(request: FeedbackRequest) -> Stored:
     question = QUESTION.validate_python(request.question)
     if request.state not in {RequestState.ANSWERED, RequestState.EXPIRED}:
         return Stored(request.pk, question, None)
     given = sorted((one for one in request.answers.all() if not one.late), key=lambda answer: answer.pk)
     answers = [ANSWER.validate_python(answer.body) for answer in given]
-    missing = len(answers) < request.wanted
-    return Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL)
+    return Stored(request.pk, question, answers, _missing(request, answers))
 
 
 def _place(item: WorkItem) -> tuple[str, int]:
