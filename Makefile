@@ -22,7 +22,7 @@ define run_tests
 	exit $$failed
 endef
 
-.PHONY: chaos help up setup test compose screenshot test-postgresql rehearsal ci checks lint format lock prepare prepare-tests
+.PHONY: chaos help up setup test compose screenshot test-postgresql rehearsal rehearsal-policy ci checks lint format lock prepare prepare-tests
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ test: prepare-tests ## every test, those in a browser too
 
 rehearsal: prepare ## play a run to its end without a screen; exits 0 only if the score rose
 	@exec $(RUN) manage.py rehearsal $(ARGS)
+
+rehearsal-policy: prepare ## train a policy made from scratch through the whole stack; exits 0 only if its reward rose
+	@$(RUN) manage.py install_policies
+	@exec $(RUN) manage.py rehearsal_policy $(ARGS)
 
 ci: prepare-tests checks compose test test-postgresql ## every check and every test, on SQLite and on PostgreSQL
 

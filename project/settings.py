@@ -42,7 +42,7 @@ def _secret_key() -> str:
     return kept.read_text().strip()
 
 
-def _celery_broker(redis_url: str) -> str:
+def celery_broker(redis_url: str) -> str:
     """Celery's name for the same Redis: it spells a unix socket's address in its own way."""
     url = urlsplit(redis_url)
     return f"redis+socket://{url.path}?virtual_host=0" if url.scheme == "unix" else redis_url
@@ -199,6 +199,8 @@ WEB_THREADS = int(os.environ.get("HANDGRAD_WEB_THREADS", "1" if "sqlite3" in str
 LEASE_SECONDS = float(os.environ.get("HANDGRAD_LEASE_SECONDS", "45"))
 HEARTBEAT_SECONDS = float(os.environ.get("HANDGRAD_HEARTBEAT_SECONDS", "10"))
 SWEEP_SECONDS = float(os.environ.get("HANDGRAD_SWEEP_SECONDS", "3"))
+# How often the supervisor asks each worker for a sign of life; after nine rounds without any it is started again.
+LIVENESS_SECONDS = float(os.environ.get("HANDGRAD_LIVENESS_SECONDS", "10"))
 # A person's hold on a question.
 CLAIM_SECONDS = float(os.environ.get("HANDGRAD_CLAIM_SECONDS", "300"))
 
@@ -211,7 +213,7 @@ CHANNEL_LAYERS = {
 }
 
 # Celery. A message is a nudge: the database knows what is due, so a message may come late, twice or never.
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", _celery_broker(REDIS_URL))
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", celery_broker(REDIS_URL))
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_DEFAULT_QUEUE = "control"

@@ -19,6 +19,8 @@ from optimization.runs.work.bench import Bench
 from optimization.runs.work.carry_out import carry_out
 from optimization.runs.work.settling import Stop
 from workers.process import Process
+from workers.pulse import Life
+from workers.stopping import told_to_stop
 
 log = structlog.get_logger()
 IN_FLIGHT = 256
@@ -27,10 +29,16 @@ HAND_OVER_SECONDS = 10.0
 Active = dict["asyncio.Task[None]", WorkItem]
 
 
-async def drive(run_id: int, kinds: Sequence[str], process: Process, at_once: int = IN_FLIGHT) -> None:
+async def drive(
+    run_id: int,
+    kinds: Sequence[str],
+    process: Process,
+    at_once: int = IN_FLIGHT,
+    life: Life | None = None,
+) -> None:
     """Take the run's due items of these kinds and carry them out, for about ten seconds; then finish what is held.
 
-    No more than `at_once` are in the air.
+    No more than `at_once` are in the air. A process that is told to stop takes no more.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader") as reader:
         try:
@@ -39,20 +47,20 @@ async def drive(run_id: int, kinds: Sequence[str], process: Process, at_once: in
             await process.writer.write(Stop(run_id, f"{refused} Then press Retry."))
             return
         try:
-            await _carry_on(bench, kinds, at_once)
+            await _carry_on(bench, kinds, at_once, life or Life())
         finally:
             await bench.close()
             await process.endpoints.tidy()
 
 
-async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int) -> None:
+async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int, life: Life) -> None:
     until = time.monotonic() + HAND_OVER_SECONDS
     active: Active = {}
-    heartbeat = asyncio.create_task(_heartbeat(active, bench))
+    heartbeat = asyncio.create_task(_heartbeat(active, bench, life))
     more = True
     try:
         while more or active:
-            more = more and time.monotonic() < until
+            more = more and time.monotonic() < until and not told_to_stop()
             if more and len(active) <= at_once // 2 and not any(map(is_suspect, active.values())):
                 sheets = await bench.take(kinds, at_once - len(active), alone=not active)
                 active.update({asyncio.create_task(carry_out(sheet, bench)): sheet.item for sheet in sheets})
@@ -71,11 +79,12 @@ async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int) -> None:
         await asyncio.gather(heartbeat, *active, return_exceptions=True)
 
 
-async def _heartbeat(active: Active, bench: Bench) -> None:
+async def _heartbeat(active: Active, bench: Bench, life: Life) -> None:
     """Prolong the leases of what is in the air; drop what was lost and what a cancelled run no longer wants."""
     while True:
         await asyncio.sleep(settings.HEARTBEAT_SECONDS)
         try:
+            await bench.read(life.renew)
             beat = await bench.read(partial(renew, list(active.values())))
         except DatabaseError as error:
             log.warning("heartbeat_missed", run=bench.run.pk, error=str(error))

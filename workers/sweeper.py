@@ -7,6 +7,7 @@ import json
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from optimization.feedback.urgency import urgency_refresh
 from optimization.models import (
     Activity,
     FeedbackRequest,
@@ -21,6 +22,8 @@ from optimization.runs.engine.leases import expire, poisonous
 from optimization.runs.states import run_move
 from workers.nudges import nudge_run, nudge_work
 
+OPEN = (RequestState.OPEN, RequestState.DISPUTED)
+
 
 def sweep() -> None:
     """One round. Any number of sweepers may run side by side."""
@@ -28,6 +31,7 @@ def sweep() -> None:
     _stop_poisoned()
     deadlines_sweep()
     _wake_answered()
+    urgency_refresh()
     for run_id in _runs_with_due_work():
         nudge_work(run_id)
     for run_id in _runs_to_advance():
@@ -49,7 +53,7 @@ def _wake_answered() -> None:
     """Items that wait for people although all their questions are answered."""
     questions = FeedbackRequest.objects.filter(item=OuterRef("pk"))
     WorkItem.objects.filter(
-        Exists(questions), ~Exists(questions.filter(state=RequestState.OPEN)), state=WorkState.WAITING
+        Exists(questions), ~Exists(questions.filter(state__in=OPEN)), state=WorkState.WAITING
     ).update(state=WorkState.DUE, due_at=Now())
 
 

@@ -11,6 +11,8 @@ from optimization.runs.replays import run_replay
 from workers.drive import IN_FLIGHT, drive
 from workers.nudges import nudge_run, nudge_work
 from workers.process import current_process
+from workers.pulse import Life
+from workers.stopping import told_to_stop
 from workers.sweeper import sweep as sweep_once
 
 
@@ -54,7 +56,17 @@ def train_policy(run_id: int) -> None:
 @shared_task
 def replay(run_id: int) -> None:
     """Replay a run from what it has stored; the verdict is one of its events."""
-    run_replay(Run.objects.get(pk=run_id))
+    life = Life(f"replaying run {run_id}")
+    try:
+        run_replay(Run.objects.get(pk=run_id), after_each=life.renew)
+    finally:
+        life.end()
+
+
+@shared_task
+def pulse() -> None:
+    """Shows the supervisor that this worker still consumes its queue."""
+    Life().renew()
 
 
 @shared_task
@@ -75,6 +87,11 @@ TASK_OF_KIND: dict[str, Task[[int], None]] = {
 
 
 def _work(run_id: int, *kinds: str, at_once: int = IN_FLIGHT) -> None:
-    process = current_process()
-    process.runner.run(drive(run_id, kinds, process, at_once))
+    if told_to_stop():
+        return
+    process, life = current_process(), Life(f"{kinds[0]} of run {run_id}")
+    try:
+        process.runner.run(drive(run_id, kinds, process, at_once, life))
+    finally:
+        life.end()
     nudge_run(run_id)

@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from feedback_ui.judge.item import Item
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.feedback.selectors import queue_counts, queue_waiting_reason, was_put_off
-from optimization.feedback.services import claim_next
-from optimization.models import FeedbackRequest
+from optimization.feedback.services import claim_ahead, claim_next
+from optimization.models import Claim, FeedbackRequest
 
 SKIP_REASONS = (
     "I do not know enough about the subject",
@@ -21,6 +21,10 @@ SKIP_REASONS = (
     "I know where the text comes from",
     "Something else",
 )
+
+
+AHEAD = "Desk-Ahead"
+"""The header by which browser and server name the item that was fetched ahead."""
 
 
 def wants_fragment(request: HttpRequest) -> bool:
@@ -42,10 +46,38 @@ def show_next(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
     if claim is None:
         reason = queue_waiting_reason(workspace=request.workspace, user=user)
         return _show(request, {"reason": reason, "notice": notice})
+    name = ahead_name(claim)
+    if not notice and request.headers.get(AHEAD) == name:
+        return _only_counts(request, name)
     if not notice and was_put_off(request=claim.request, user=user):
         notice = "Nothing else waits, so here is one that you put off."
     item = Item.with_draft(claim.request, claim.fence, user)
     return _show(request, {"item": item, "notice": notice})
+
+
+def show_ahead(request: WorkspaceRequest) -> HttpResponse:
+    """The item after the one in hand, reserved for this person; nothing where there is none."""
+    user = request.membership.user
+    claim = claim_ahead(workspace=request.workspace, user=user)
+    if claim is None:
+        return HttpResponse(status=204)
+    item = Item.with_draft(claim.request, claim.fence, user)
+    shown = _show(request, {"item": item, "another_was_judged": True})
+    shown.headers[AHEAD] = ahead_name(claim)
+    return shown
+
+
+def ahead_name(claim: Claim) -> str:
+    """By which the browser says that it has the item already."""
+    return f"{claim.request_id}-{claim.fence}"
+
+
+def _only_counts(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """The browser has the next item: it is told so, and gets the line of counts."""
+    counts = queue_counts(workspace=request.workspace, user=request.membership.user)
+    shown = render(request, "judge/counts.html", {"counts": counts})
+    shown.headers[AHEAD] = name
+    return shown
 
 
 def show_refused(request: WorkspaceRequest, item: Item, *, status: int, lost: str = "") -> HttpResponse:

@@ -7,6 +7,7 @@ from feedback_ui.judge import answers, earlier, reading, views
 urlpatterns = [
     path("judge/", views.desk, name="judge"),
     path("judge/counts/", views.counts, name="judge_counts"),
+    path("judge/ahead/", views.ahead, name="judge_ahead"),
     path("judge/undo/", earlier.undo, name="judge_undo"),
     path("judge/<int:request_id>/answer/", views.answer, name="judge_answer"),
     path("judge/<int:request_id>/later/", views.later, name="judge_later"),

@@ -16,6 +16,7 @@ from feedback_ui.judge.desk import (
     SKIP_REASONS,
     go_on,
     question_or_404,
+    show_ahead,
     show_next,
     show_refused,
     wants_fragment,
@@ -43,6 +44,14 @@ from optimization.models import Answer, RequestState
 def desk(request: WorkspaceRequest) -> HttpResponse:
     """The page; for its script, which asks when the queue has changed, the regions alone."""
     return show_next(request)
+
+
+@requires(Action.FEEDBACK_ANSWER)
+@require_safe
+@never_cache
+def ahead(request: WorkspaceRequest) -> HttpResponse:
+    """The regions of the next item, which is reserved while this one is judged."""
+    return show_ahead(request)
 
 
 @requires(Action.FEEDBACK_ANSWER)

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 
 from django.template.loader import render_to_string
 
+from feedback_ui.policies import live as policies
+from feedback_ui.policies.live import policy_context
+from feedback_ui.policies.settings_words import policy_facts, policy_line
 from feedback_ui.runs.chart import chart_data, chart_summary, chart_title
 from feedback_ui.runs.settings_words import settings_facts, settings_line
 from optimization.accounts.permissions import Action, member_may
-from optimization.models import Membership, Run, RunState
+from optimization.models import Membership, Run, RunKind, RunState
 from optimization.runs.replays import last_replay
 from optimization.runs.reverts import reverts_waiting
 from optimization.runs.selectors import (
@@ -49,12 +52,15 @@ class Part:
 def run_parts(run: Run, membership: Membership, *, have: Collection[str] = ()) -> list[Part]:
     """The parts that the page does not have as they are now."""
     context = _context(run, membership)
-    parts = [Part(name, render_to_string(f"runs/parts/{name}.html", context)) for name in PARTS]
+    if run.kind == RunKind.POLICY:
+        context |= policy_context(run)
+    names, folder = (policies.PARTS, "policies") if run.kind == RunKind.POLICY else (PARTS, "runs")
+    parts = [Part(name, render_to_string(f"{folder}/parts/{name}.html", context)) for name in names]
     return [part for part in parts if part.digest not in have]
 
 
 def _context(run: Run, membership: Membership) -> dict[str, object]:
-    curve = run_curve(run)
+    curve, is_policy = run_curve(run), run.kind == RunKind.POLICY
     iterations = int(run.config.get("iterations", 0))
     over = run.state in {RunState.FINISHED, RunState.CANCELLED}
     return {
@@ -62,8 +68,8 @@ def _context(run: Run, membership: Membership) -> dict[str, object]:
         "status": run_status(run),
         "review": review_waiting(run),
         "late": late_answers(run),
-        "settings_line": settings_line(run),
-        "settings": settings_facts(run),
+        "settings_line": policy_line(run) if is_policy else settings_line(run),
+        "settings": policy_facts(run) if is_policy else settings_facts(run),
         "curve": curve,
         "chart": chart_data(curve),
         "chart_title": chart_title(curve),

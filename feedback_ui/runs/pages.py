@@ -12,7 +12,7 @@ from feedback_ui.runs.live import run_parts
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action, member_may
-from optimization.models import Iteration, Run
+from optimization.models import Iteration, Run, RunKind
 from optimization.runs.selectors import (
     current_parameters,
     iteration_outputs,
@@ -28,7 +28,8 @@ def run_page(request: WorkspaceRequest, run_id: int) -> HttpResponse:
     run = run_of(request, run_id)
     parts = {part.name: part for part in run_parts(run, request.membership)}
     context = {"run": run, "parts": parts, "rehearsal_endpoint": rehearsal_banner(request.workspace)}
-    return render(request, "runs/run.html", context)
+    template = "policies/run.html" if run.kind == RunKind.POLICY else "runs/run.html"
+    return render(request, template, context)
 
 
 @requires(Action.RUNS_READ)

@@ -52,9 +52,27 @@ def price(dollars: Decimal) -> str:
 
 
 @register.filter
-def score(value: float | None) -> str:
+def score(value: float | str | None) -> str:
     """Two digits, a dash where there is none."""
-    return "\u2013" if value is None else f"{value:.2f}"
+    return "\u2013" if value in (None, "") else f"{value:.2f}"
+
+
+@register.filter
+def figures(value: float | str | None, digits: int) -> str:
+    """So many digits after the point, thousands grouped; a dash where there is none."""
+    return "\u2013" if value in (None, "") else f"{value:,.{digits}f}"
+
+
+@register.filter
+def signed(value: float | str | None) -> str:
+    """With its sign, a proper minus among them; a dash where there is none."""
+    return "\u2013" if value in (None, "") else f"{value:+.2f}".replace("-", "\u2212")
+
+
+@register.filter
+def oneline(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())
 
 
 @register.filter

@@ -8,15 +8,26 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from optimization.accounts.errors import AccountError
 from optimization.accounts.permissions import Action, role_may
 from optimization.models import ApiToken, Membership, Workspace
+from optimization.models.prepared import Prepared
 
 PREFIX = "hg_"
 _LAST_USED_EVERY = timedelta(minutes=1)
+
+
+def _alive(digest_text: str) -> QuerySet[ApiToken]:
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=Now())
+    known = ApiToken.objects.filter(digest=digest_text, revoked_at=None, user__is_active=True)
+    return known.filter(unexpired).select_related("user", "workspace")
+
+
+_ALIVE: Prepared[ApiToken] = Prepared(_alive, "digest_text")
 
 
 def token_create(
@@ -62,12 +73,7 @@ def token_create(
 def token_authenticate(plain: str) -> ApiToken | None:
     """The token if it is known, alive and its owner may still sign in."""
     now = timezone.now()
-    token = (
-        ApiToken.objects.select_related("user", "workspace")
-        .filter(Q(expires_at=None) | Q(expires_at__gt=now))
-        .filter(digest=_digest(plain), revoked_at=None, user__is_active=True)
-        .first()
-    )
+    token = _ALIVE.first(digest_text=_digest(plain))
     if token and (token.last_used_at is None or token.last_used_at < now - _LAST_USED_EVERY):
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token

@@ -20,8 +20,15 @@ from optimization.accounts.permissions import Action, member_may, roles_with
 from optimization.accounts.tokens import token_authenticate
 from optimization.api.problems import Refusal
 from optimization.models import ApiToken, Membership, Workspace
+from optimization.models.prepared import Prepared
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+_MEMBER: Prepared[Membership] = Prepared(
+    lambda workspace, user: Membership.objects.select_related("workspace", "user").filter(
+        workspace=workspace, user=user
+    ),
+    *("workspace", "user"),
+)
 
 
 @dataclass(frozen=True)
@@ -112,11 +119,7 @@ def _of_token(request: HttpRequest) -> Principal | None:
     token = token_authenticate(plain.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         return None
-    membership = (
-        Membership.objects.select_related("workspace", "user")
-        .filter(workspace=token.workspace_id, user=token.user_id)
-        .first()
-    )
+    membership = _MEMBER.first(workspace=token.workspace_id, user=token.user_id)
     return Principal(membership, token) if membership else None
 
 

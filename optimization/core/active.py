@@ -25,9 +25,13 @@ class FeedbackCollector(Protocol):
     """
 
     @property
-    def reasoning_model(self) -> ReasoningModel | None: ...
+    def reasoning_model(self) -> ReasoningModel | None:
+        """Answers `ctx.reason(prompt)`; None where nobody does."""
+        ...
 
-    def capture_record(self, record: ForwardRecord) -> None: ...
+    def capture_record(self, record: ForwardRecord) -> None:
+        """A pass that backward went through; the step orders parameters by it."""
+        ...
 
 
 _scoped: ContextVar[FeedbackCollector | None] = ContextVar("handgrad_active_optimizer", default=None)
@@ -51,4 +55,5 @@ def activated(optimizer: FeedbackCollector) -> Iterator[None]:
 
 
 def active_optimizer() -> FeedbackCollector | None:
+    """The one scoped to the code here, else the one last made, bound or zeroed, if it still lives."""
     return _scoped.get() or (_latest() if _latest is not None else None)

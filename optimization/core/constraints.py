@@ -24,7 +24,9 @@ class Constraint(Protocol):
 
     kind: ClassVar[str]
 
-    def problem(self, value: str, previous: str) -> str | None: ...
+    def problem(self, value: str, previous: str) -> str | None:
+        """What is wrong with `value`, which would follow `previous`."""
+        ...
 
 
 @dataclass(frozen=True)

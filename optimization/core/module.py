@@ -85,6 +85,7 @@ class Module:
             vars(module).update(_owner=weakref.ref(self), _attribute=name)
 
     def add_parameter(self, name: str, parameter: Parameter) -> None:
+        """Register a parameter under `name`, which need not be an attribute."""
         self._children.pop(name, None)
         self._parameters[name] = parameter
         parameter.attach(self, name)
@@ -98,9 +99,11 @@ class Module:
         return f"{above}.{self._attribute}" if above else self._attribute
 
     def children(self) -> list[Module]:
+        """The modules directly below, in the order in which they were added."""
         return list(self._children.values())
 
     def named_children(self) -> dict[str, Module]:
+        """The modules directly below, by name."""
         return dict(self._children)
 
     def own_parameters(self) -> dict[str, Parameter]:
@@ -121,6 +124,7 @@ class Module:
             stack.extend(reversed(list(below)))
 
     def modules(self) -> Iterator[Module]:
+        """This module and every one below it, each once, parents first."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -160,6 +164,7 @@ class Module:
         return self
 
     def eval(self) -> Self:
+        """Out of training mode, here and below."""
         return self.train(False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -213,6 +218,7 @@ class Module:
         return execute(self, args, kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module does; a subclass writes it."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(): write one to say what it does.")
 
     def is_composite(self) -> bool:

@@ -46,6 +46,7 @@ class Parameter:
 
     @property
     def value(self) -> str:
+        """The text now; setting it makes a new version."""
         return self._value
 
     @value.setter

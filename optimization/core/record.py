@@ -61,6 +61,7 @@ class ForwardRecord:
         return arguments
 
     def total_usage(self) -> Usage:
+        """What all calls of the pass have used."""
         return sum(self.usage.values(), Usage())
 
     def to_json(self) -> dict[str, Any]:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class TapeRegistry(Protocol):
     """Keeps forward records by their id."""
 
-    def save(self, record: ForwardRecord) -> None: ...
+    def save(self, record: ForwardRecord) -> None:
+        """Keep a pass that was just recorded."""
+        ...
 
     def load(self, tape_id: str) -> ForwardRecord:
         """KeyError for a tape that is not known, ReleasedTapeError for one that was consumed."""
@@ -73,6 +75,7 @@ _recording: ContextVar[bool] = ContextVar("handgrad_recording", default=True)
 
 
 def current_registry() -> TapeRegistry:
+    """Where passes are recorded here: the registry in use, else one in memory that the process shares."""
     return _registry.get()
 
 

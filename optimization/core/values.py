@@ -14,6 +14,8 @@ TAPE_IDS = "_tape_ids"
 
 
 class ValueKind(StrEnum):
+    """What a payload is."""
+
     TEXT = "text"
     FSTRING = "fstring"  # a text with {name} slots
     RESPONSE = "response"  # a model's reply; its model and usage are in meta

@@ -4,7 +4,7 @@
 2. The body is checked against the question, and what it says of places is turned into what it says of outputs.
 3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
-4. The last wanted answer closes the question and makes its work item due, in the same transaction.
+4. The last wanted answer settles the question, in the same transaction (feedback.settling).
 5. To a question whose time has run out, an answer counts in place while its effect is open: the item reads it again.
    After that it is late, and is counted by a later step.
 """
@@ -17,13 +17,12 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from optimization.feedback.errors import FeedbackError, HoldLost
-from optimization.feedback.notices import queue_changed
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
-from optimization.feedback.rereading import announce_later, item_reread, late_reading_add, run_lock
+from optimization.feedback.rereading import item_reread, late_reading_add, run_lock
+from optimization.feedback.settling import request_settle
 from optimization.feedback.showings import order_shown
 from optimization.losses.questions import QUESTION
 from optimization.losses.sides import answer_as_asked
@@ -34,11 +33,26 @@ from optimization.models import (
     Draft,
     FeedbackRequest,
     RequestState,
-    WorkItem,
-    WorkState,
 )
+from optimization.models.prepared import Prepared, PreparedUpdate
 
 LONGEST_SECONDS = 24 * 3600.0
+_GIVEN: Prepared[Answer] = Prepared(
+    lambda request, user, key_text: Answer.objects.filter(
+        Q(request=request) | Q(client_key=key_text), user=user
+    ),
+    *("request", "user", "key_text"),
+)
+_ANSWERED = PreparedUpdate(
+    lambda request, user: Claim.objects.filter(
+        request=request, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
+    ),
+    *("request", "user"),
+    state=ClaimState.ANSWERED,
+)
+_HOLDS: Prepared[Claim] = Prepared(
+    lambda request, user: Claim.objects.filter(request=request, user=user), "request", "user"
+)
 
 
 def answer_submit(
@@ -89,11 +103,9 @@ def _store(request: FeedbackRequest, sent: Answer, fence: int, in_time: bool = T
     sent.save(force_insert=True)
     if sent.late:
         late_reading_add(sent)
-    Claim.objects.filter(request=locked, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]).update(
-        state=ClaimState.ANSWERED
-    )
+    _ANSWERED(request=locked.pk, user=user.pk)
     Draft.objects.filter(request=locked, user=user).delete()
-    _close_when_complete(locked)
+    request_settle(locked)
     return sent
 
 
@@ -104,7 +116,7 @@ def seconds_kept(seconds: float) -> float:
 
 def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Answer | None:
     """In one query, so that an answer stored in between is seen whole or not at all."""
-    stored = Answer.objects.filter(Q(request=request) | Q(client_key=client_key), user=user)
+    stored = _GIVEN(request=request.pk, user=user.pk, key_text=client_key)
     given = {answer.request_id: answer for answer in stored}
     if given and request.pk not in given:
         raise FeedbackError("This client key already belongs to another of your answers; send a new one.")
@@ -113,26 +125,9 @@ def _already_given(request: FeedbackRequest, user: User, client_key: str) -> Ans
 
 def _has_place(locked: FeedbackRequest, user: User, fence: int) -> bool:
     """Whether the person once held the question under this fence, and still does or finds a place free."""
-    held = Claim.objects.filter(request=locked, user=user)
-    if not held.filter(fence=fence).exists():
+    states = {claim.fence: claim.state for claim in _HOLDS(request=locked.pk, user=user.pk)}
+    if fence not in states:
         return False
-    if (
-        locked.state in {RequestState.WITHDRAWN, RequestState.EXPIRED}
-        or held.filter(state=ClaimState.ACTIVE).exists()
-    ):
+    if locked.state in {RequestState.WITHDRAWN, RequestState.EXPIRED} or ClaimState.ACTIVE in states.values():
         return True
     return place_take(locked)
-
-
-def _close_when_complete(locked: FeedbackRequest) -> None:
-    over = locked.state not in {RequestState.OPEN, RequestState.EXPIRED}
-    if over or locked.answers.filter(late=False).count() < locked.wanted:
-        return
-    FeedbackRequest.objects.filter(pk=locked.pk).update(
-        state=RequestState.ANSWERED, answered_at=Now(), stand_in="", stood_in=None
-    )
-    WorkItem.objects.filter(feedback_requests=locked, state=WorkState.WAITING).update(
-        state=WorkState.DUE, due_at=Now()
-    )
-    queue_changed(locked.workspace_id)
-    announce_later(locked.item_id, locked.run_id)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
-from optimization.models import Answer, Audience, FeedbackRequest, Membership, RequestState, Skip
+from optimization.feedback.lanes import lanes_of, waiting
+from optimization.models import Answer, Audience, Claim, FeedbackRequest, Membership, Skip
 
 
 def questions_for(member: Membership) -> QuerySet[FeedbackRequest]:
-    """The open questions of this person's audience that they have neither answered nor skipped.
+    """What the person could judge now."""
+    return questions_in(Q(lane__in=lanes_of(member)), member.workspace_id, member.user_id)
 
-    One that no item asks is left of an iteration that was begun anew, until it is asked again. People judge for people;
-    a rehearsal colleague, which is a program, gets its own questions.
+
+def questions_in(
+    lane: Q, workspace: int, user: int, among: QuerySet[FeedbackRequest] | None = None
+) -> QuerySet[FeedbackRequest]:
+    """The open questions of a lane with a free place (or those `among` others) that the person has not been through.
+
+    Nobody answers a question twice, or one that they skipped; nor sees a gold item twice. One that no item asks, and
+    that is no check, is left of an iteration that was begun anew, until it is asked again.
     """
-    audience = Audience.REHEARSAL if member.is_rehearsal else Audience.PEOPLE
-    own = {"request": OuterRef("pk"), "user": member.user_id}
-    return FeedbackRequest.objects.filter(
+    own = {"request": OuterRef("pk"), "user": user}
+    return (waiting() if among is None else among).filter(
+        lane,
         ~Exists(Answer.objects.filter(**own)),
         ~Exists(Skip.objects.filter(**own)),
-        item__isnull=False,
-        workspace=member.workspace_id,
-        audience=audience,
-        state=RequestState.OPEN,
+        Q(gold=None) | ~Exists(Claim.objects.filter(user=user, request__gold=OuterRef("gold"))),
+        Q(ready_at=None) | Q(ready_at__lte=Now()),
+        Q(item__isnull=False) | Q(audience=Audience.CHECK),
+        workspace=workspace,
     )

@@ -1,7 +1,8 @@
 """Holds on questions: taking the next one, keeping it, giving it back.
 
 1. `claim_next` first returns what the person already holds, then a hold of theirs that lapsed and that nobody took,
-   then the first question of the queue (priority, then age), and last of all what they put off.
+   then the first question of their lanes (feedback.lanes), then what they put off, and last of all what somebody else
+   has only reserved (feedback.ahead).
 2. The place is taken by one conditional UPDATE of the question's locked row, which raises `taken` and `fence`.
 3. A hold past its time lapses when anybody next asks for work, and its place is free again.
 """
@@ -9,17 +10,34 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from optimization.feedback.audience import questions_for
+from optimization.feedback.ahead import (
+    reservation_make,
+    reservation_take_over,
+    reservations_by_others,
+    reservations_of,
+)
+from optimization.feedback.audience import questions_in
 from optimization.feedback.errors import FeedbackError, HoldLost
+from optimization.feedback.lanes import ORDER, lanes_of, place_in_order, with_lanes
 from optimization.feedback.places import claims_lapse, place_free, place_take, request_lock, why_lost
-from optimization.models import Claim, ClaimState, FeedbackRequest, Membership, RequestState, Workspace
+from optimization.models import (
+    Answer,
+    Claim,
+    ClaimState,
+    FeedbackRequest,
+    Membership,
+    RequestState,
+    Workspace,
+)
+from optimization.models.prepared import Prepared
 
 KEPT = frozenset({RequestState.OPEN, RequestState.EXPIRED})
 """Questions that their holders may go on with: what they say of one that expired is counted later."""
@@ -33,8 +51,23 @@ def hold_time() -> timedelta:
 def claim_next(*, workspace: Workspace, user: User) -> Claim | None:
     """The next question for this person, theirs for `hold_time()`; None when nothing waits for them."""
     member, now = _lock_member(workspace, user)
-    claims_lapse(workspace=workspace, now=now)
-    return _active_hold(member, now) or _lapsed_hold(member, now) or _first_of_queue(member, now)
+    if member.has_overdue:
+        claims_lapse(workspace=workspace, now=now)
+    claim = _own_hold(member, now) or _first_of_queue(member, now) or _reserved_by_others(member, now)
+    if claim is not None:
+        claim.user = user
+    return claim
+
+
+@transaction.atomic
+def claim_ahead(*, workspace: Workspace, user: User) -> Claim | None:
+    """Reserve the next question for a person who holds one; None where nothing is held or nothing else waits."""
+    member, now = _lock_member(workspace, user)
+    held = list(reservations_of(user.pk, workspace.pk)[:2])
+    if not held or held[-1].ahead:
+        return held[-1] if held else None
+    claim = _first_of_queue(member, now)
+    return reservation_make(claim) if claim else None
 
 
 @transaction.atomic
@@ -45,6 +78,8 @@ def claim_renew(*, request: FeedbackRequest, user: User, fence: int) -> Claim:
     if mine is None or locked.state not in KEPT or not _is_alive(mine, locked):
         raise HoldLost(why_lost(locked, user))
     _keep(mine, mine.now)
+    reserved = Claim.objects.filter(user=user, state=ClaimState.ACTIVE, ahead=True)
+    reserved.filter(request__workspace=locked.workspace_id).update(expires_at=mine.expires_at)
     return mine
 
 
@@ -54,32 +89,78 @@ def claim_release(*, request: FeedbackRequest, user: User, fence: int) -> None:
     place_free(request_lock(request), Claim.objects.filter(request=request, user=user, fence=fence))
 
 
-def _lock_member(workspace: Workspace, user: User) -> tuple[Membership, datetime]:
-    """The person's membership and the database's time; locked, so that two tabs get one and the same question."""
-    members = Membership.objects.select_for_update().annotate(now=Now())
-    member = members.filter(workspace=workspace, user=user).first()
+class Claimant(Protocol):
+    """A membership as `_CLAIMANT` reads it, locked, so that two tabs of a person get one and the same question."""
+
+    pk: int
+    workspace_id: int
+    user_id: int
+    is_rehearsal: bool
+    has_panel: bool
+    has_own: bool
+    has_overdue: bool
+    now: datetime
+
+
+def _claimants(workspace: int, user: int) -> QuerySet[Membership]:
+    """The membership with the database's time and what is worth a look.
+
+    On PostgreSQL the flags are as old as the wait for the lock; what the lock is for, the holds, is read after it.
+    """
+    return (
+        with_lanes(Membership.objects.select_for_update(of=("self",)))
+        .annotate(
+            now=Now(),
+            has_overdue=Exists(Claim.objects.filter(state=ClaimState.ACTIVE, expires_at__lt=Now())),
+        )
+        .filter(workspace=workspace, user=user)
+    )
+
+
+def _holds(workspace: int, user: int) -> QuerySet[Claim]:
+    """What the person holds or has let lapse, of open questions."""
+    alive = Claim.objects.filter(user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED])
+    asked = alive.filter(request__workspace=workspace, request__state=RequestState.OPEN)
+    return asked.select_related("request").order_by("ahead", "pk")
+
+
+def _fresh(workspace: int, user: int, lane_text: str) -> QuerySet[FeedbackRequest]:
+    """The head of a lane for a person: the first that nobody else is taking right now and that they did not put off."""
+    own = Claim.objects.filter(request=OuterRef("pk"), user=user)
+    held = Exists(own.filter(state__in=[ClaimState.RELEASED, ClaimState.ACTIVE]))
+    return _any(workspace, user, Q(~held, lane=lane_text))
+
+
+def _any(workspace: int, user: int, which: Q) -> QuerySet[FeedbackRequest]:
+    rows = questions_in(which, workspace, user).order_by(*ORDER)
+    return rows.select_for_update(skip_locked=True, of=("self",))
+
+
+_CLAIMANT: Prepared[Membership] = Prepared(_claimants, "workspace", "user")
+_HOLDS: Prepared[Claim] = Prepared(_holds, "workspace", "user")
+_HEAD: Prepared[FeedbackRequest] = Prepared(lambda **who: _fresh(**who)[:1], "workspace", "user", "lane_text")
+
+
+def _lock_member(workspace: Workspace, user: User) -> tuple[Claimant, datetime]:
+    member: Any = _CLAIMANT.first(workspace=workspace.pk, user=user.pk)
     if member is None:
         raise FeedbackError(f"You are not a member of {workspace}. Ask an admin there to add you.")
     return member, member.now
 
 
-def _active_hold(member: Membership, now: datetime) -> Claim | None:
-    mine = _holds(member, ClaimState.ACTIVE).first()
-    return _keep(mine, now) if mine else None
-
-
-def _lapsed_hold(member: Membership, now: datetime) -> Claim | None:
-    free = _holds(member, ClaimState.LAPSED).filter(request__taken__lt=F("request__wanted"))
-    mine = free.first()
-    if mine and (locked := _lock_first(FeedbackRequest.objects.filter(pk=mine.request_id))):
-        return _keep(mine, now) if place_take(locked) else None
+def _own_hold(member: Claimant, now: datetime) -> Claim | None:
+    """What the person holds, else a hold of theirs that lapsed and that nobody took."""
+    holds = _HOLDS(workspace=member.workspace_id, user=member.user_id)
+    if active := next((hold for hold in holds if hold.state == ClaimState.ACTIVE), None):
+        return _keep(active, now)
+    free = next((hold for hold in holds if hold.request.taken < hold.request.wanted), None)
+    if free and (locked := _lock_first(FeedbackRequest.objects.filter(pk=free.request_id))):
+        return _keep(free, now) if place_take(locked) else None
     return None
 
 
-def _first_of_queue(member: Membership, now: datetime) -> Claim | None:
-    queue = questions_for(member).filter(taken__lt=F("wanted")).order_by("-priority", "id")
-    put_off = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id, state=ClaimState.RELEASED)
-    question = _lock_first(queue.exclude(Exists(put_off))) or _lock_first(queue)
+def _first_of_queue(member: Claimant, now: datetime) -> Claim | None:
+    question = _first_fresh(member) or _first_put_off(member)
     if question is None or not place_take(question):
         return None
     return Claim.objects.create(
@@ -87,13 +168,51 @@ def _first_of_queue(member: Membership, now: datetime) -> Claim | None:
     )
 
 
-def _holds(member: Membership, state: ClaimState) -> QuerySet[Claim]:
-    return (
-        Claim.objects.filter(user=member.user_id, state=state)
-        .filter(request__workspace=member.workspace_id, request__state=RequestState.OPEN)
-        .select_related("request")
-        .order_by("pk")
+def _first_fresh(member: Claimant) -> FeedbackRequest | None:
+    """The first of all lanes, of a run in which the person's share is not used up."""
+    lanes = lanes_of(member)
+    heads = [
+        _HEAD.first(workspace=member.workspace_id, user=member.user_id, lane_text=lane) for lane in lanes
+    ]
+    return _allowed(member, [head for head in heads if head]) if any(heads) else None
+
+
+def _allowed(member: Claimant, heads: list[FeedbackRequest]) -> FeedbackRequest | None:
+    """The first of the heads; where it belongs to a run that the person has done enough for, the next without it."""
+    used_up: list[int] = []
+    while heads:
+        first = min(heads, key=place_in_order)
+        if first.per_person is None or _share(member, first.run_id) < first.per_person:
+            return first
+        used_up.append(first.run_id)
+        heads = [head for head in heads if head.run_id not in used_up]
+        further = _fresh(member.workspace_id, member.user_id, first.lane).exclude(run__in=used_up).first()
+        heads += [further] if further else []
+    return None
+
+
+def _first_put_off(member: Claimant) -> FeedbackRequest | None:
+    own = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id, state=ClaimState.ACTIVE)
+    heads = _any(member.workspace_id, member.user_id, Q(~Exists(own), lane__in=lanes_of(member)))
+    return _allowed(member, list(heads[:1]))
+
+
+def _reserved_by_others(member: Claimant, now: datetime) -> Claim | None:
+    """A question that somebody else has reserved and not begun, where nothing else waits for this person."""
+    lanes = Q(lane__in=lanes_of(member))
+    reserved = FeedbackRequest.objects.filter(
+        state=RequestState.OPEN, claims__in=reservations_by_others(member.user_id)
     )
+    asked = questions_in(lanes, member.workspace_id, member.user_id, among=reserved)
+    shares = asked.exclude(per_person=None).values_list("run", "per_person").distinct()
+    used_up = [run for run, share in shares if share is not None and _share(member, run) >= share]
+    questions = asked.exclude(run__in=used_up).order_by(*ORDER)
+    return reservation_take_over(questions, member.user_id, now + hold_time())
+
+
+def _share(member: Claimant, run_id: int) -> int:
+    """How many of a run's questions the person has answered."""
+    return Answer.objects.filter(user=member.user_id, request__run=run_id).count()
 
 
 def _is_alive(claim: Claim, locked: FeedbackRequest) -> bool:
@@ -105,9 +224,9 @@ def _keep(claim: Claim, now: datetime) -> Claim | None:
     """Extend the claim, unless it was answered or released in this very moment."""
     expires_at = now + hold_time()
     kept = Claim.objects.filter(pk=claim.pk, state=claim.state).update(
-        state=ClaimState.ACTIVE, expires_at=expires_at
+        state=ClaimState.ACTIVE, expires_at=expires_at, ahead=False
     )
-    claim.state, claim.expires_at = ClaimState.ACTIVE, expires_at
+    claim.state, claim.expires_at, claim.ahead = ClaimState.ACTIVE, expires_at, False
     return claim if kept else None
 
 

@@ -10,8 +10,12 @@ from django.contrib.auth.models import User
 from optimization.feedback.errors import FeedbackError
 from optimization.feedback.texts import storable
 from optimization.models import Answer, Draft, FeedbackRequest
+from optimization.models.prepared import Prepared
 
 LIMIT_BYTES = 64_000
+_DRAFT: Prepared[Draft] = Prepared(
+    lambda request, user: Draft.objects.filter(request=request, user=user), "request", "user"
+)
 
 
 def draft_save(*, request: FeedbackRequest, user: User, body: dict[str, Any]) -> None:
@@ -26,5 +30,5 @@ def draft_save(*, request: FeedbackRequest, user: User, body: dict[str, Any]) ->
 
 def draft_load(*, request: FeedbackRequest, user: User) -> dict[str, Any]:
     """What was kept last; empty when nothing was."""
-    draft = Draft.objects.filter(request=request, user=user).first()
+    draft = _DRAFT.first(request=request.pk, user=user.pk)
     return draft.body if draft else {}

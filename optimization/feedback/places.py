@@ -10,20 +10,33 @@ from django.db.models import F, QuerySet
 
 from optimization.feedback.notices import queue_changed
 from optimization.models import Answer, Claim, ClaimState, FeedbackRequest, RequestState, Workspace
+from optimization.models.prepared import Prepared, PreparedUpdate
 
 LAPSE_BATCH = 50
+_REQUEST: Prepared[FeedbackRequest] = Prepared(
+    lambda request: FeedbackRequest.objects.select_for_update().filter(pk=request), "request"
+)
+_TAKE = PreparedUpdate(
+    lambda request: FeedbackRequest.objects.filter(
+        pk=request, state=RequestState.OPEN, taken__lt=F("wanted")
+    ),
+    "request",
+    taken=F("taken") + 1,
+    fence=F("fence") + 1,
+)
 
 
 def request_lock(request: FeedbackRequest) -> FeedbackRequest:
     """The question's row as it stands now, locked until the transaction ends."""
-    return FeedbackRequest.objects.select_for_update().get(pk=request.pk)
+    locked = _REQUEST.first(request=request.pk)
+    if locked is None:
+        raise FeedbackRequest.DoesNotExist(f"The question {request.pk} is gone.")
+    return locked
 
 
 def place_take(locked: FeedbackRequest) -> bool:
     """Take a place and raise the fence; False when the question is closed or full."""
-    taken = FeedbackRequest.objects.filter(
-        pk=locked.pk, state=RequestState.OPEN, taken__lt=F("wanted")
-    ).update(taken=F("taken") + 1, fence=F("fence") + 1)
+    taken = _TAKE(request=locked.pk)
     if taken:
         locked.taken += 1
         locked.fence += 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from hashlib import sha256
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
+from optimization.feedback.lanes import LANE_OF_AUDIENCE, NOBODY
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.places import place_free, request_lock
 from optimization.losses.questions import Question
@@ -20,6 +24,7 @@ from optimization.models import (
     Skip,
     WorkItem,
 )
+from optimization.models.feedback import NEVER
 
 
 def request_open(
@@ -28,15 +33,21 @@ def request_open(
     key: str,
     question: Question,
     audience: str = Audience.PEOPLE,
-    wanted: int = 1,
-    priority: float = 0.0,
     within: timedelta | None = None,
+    **terms: Any,
 ) -> FeedbackRequest:
     """Put a question of a work item to people, who have `within` to answer; asking again under the same key returns
     the first request.
 
-    Call it in the transaction that parks the item, so that nobody answers before the item waits.
+    `terms` are the row's: lane, wanted, most, per_person, review_below, priority, deadline. A question that the
+    iteration has asked already, word for word, becomes that one's twin and is put to nobody. Call it in the transaction that parks the
+    item, so that nobody answers before the item waits.
     """
+    asked = question.model_dump(mode="json")
+    digest = question_digest(asked, audience)
+    same = FeedbackRequest.objects.filter(run=item.run_id, digest=digest, iteration=item.effect.iteration)
+    twin = same.filter(twin_of=None).exclude(key=key).first()
+    lane = terms.pop("lane", LANE_OF_AUDIENCE[audience])
     request, opened = FeedbackRequest.objects.get_or_create(
         run=item.run,
         key=key,
@@ -45,21 +56,40 @@ def request_open(
             "item": item,
             "iteration": item.effect.iteration,
             "kind": question.kind,
-            "question": question.model_dump(mode="json"),
+            "question": asked,
             "audience": audience,
-            "wanted": wanted,
-            "priority": priority,
+            "lane": NOBODY if twin else lane,
+            "urgency": item.run.urgency,
+            "digest": digest,
+            "twin_of": twin,
+            "state": RequestState.ANSWERED if _is_answered(twin) else RequestState.OPEN,
             "due_at": None if within is None else Now() + within,
+            "deadline": NEVER if within is None else Now() + within,
+            **terms,
         },
     )
     if opened:
+        if item.run.without is not None:
+            reason = "The run asks what would be without this person."
+            Skip.objects.create(request=request, user=item.run.without, reason=reason)
         queue_changed(request.workspace_id)
     return request
 
 
+def question_digest(asked: dict[str, Any], audience: str) -> str:
+    """The same for questions that look the same to those who are asked."""
+    return sha256(json.dumps([audience, asked], sort_keys=True).encode()).hexdigest()
+
+
+def _is_answered(twin: FeedbackRequest | None) -> bool:
+    """Read under the twin's lock, so that one that closes in this moment is seen, or sees the new one."""
+    return twin is not None and request_lock(twin).state == RequestState.ANSWERED
+
+
 def requests_withdraw(*, run: Run) -> int:
     """Take a cancelled run's open questions out of the queue; what people still send for them is kept, not used."""
-    withdrawn = run.feedback_requests.filter(state=RequestState.OPEN).update(state=RequestState.WITHDRAWN)
+    waiting = run.feedback_requests.filter(state__in=[RequestState.OPEN, RequestState.DISPUTED])
+    withdrawn = waiting.update(state=RequestState.WITHDRAWN)
     if withdrawn:
         queue_changed(run.workspace_id)
     return withdrawn

@@ -39,6 +39,8 @@ def item_reread(locked: FeedbackRequest) -> bool:
         reopened=F("reopened") + 1,
     )
     announce_later(item.pk, item.run_id)
+    for twin in locked.twins.all():
+        item_reread(twin)
     return True
 
 

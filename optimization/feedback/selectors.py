@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from optimization.feedback.ahead import reservations_of
 from optimization.feedback.audience import questions_for
 from optimization.models import (
     Activity,
@@ -55,7 +56,8 @@ def queue_counts(*, workspace: Workspace, user: User) -> QueueCounts:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     today = Answer.objects.filter(request__workspace=workspace, user=user, created_at__gte=midnight).count()
     member = Membership.objects.filter(workspace=workspace, user=user).first()
-    waiting = questions_for(member).filter(taken__lt=F("wanted"))[:COUNT_CAP].count() if member else 0
+    waiting = questions_for(member)[:COUNT_CAP].count() if member else 0
+    waiting += reservations_of(user.pk, workspace.pk).filter(ahead=True).count()
     others = tuple(others_at_work(workspace=workspace, user=user))
     return QueueCounts(today=today, waiting=waiting, others=others)
 

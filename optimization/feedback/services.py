@@ -1,7 +1,7 @@
 """All that may be done with the queue."""
 
 from optimization.feedback.answers import answer_submit
-from optimization.feedback.claims import claim_next, claim_release, claim_renew
+from optimization.feedback.claims import claim_ahead, claim_next, claim_release, claim_renew
 from optimization.feedback.drafts import draft_load, draft_save
 from optimization.feedback.edits import answer_edit
 from optimization.feedback.preview import answer_preview
@@ -11,17 +11,20 @@ from optimization.feedback.requests import (
     requests_left_withdraw,
     requests_withdraw,
 )
+from optimization.feedback.settling import item_wake
 from optimization.feedback.showings import question_shown
 
 __all__ = [
     "answer_edit",
     "answer_preview",
     "answer_submit",
+    "claim_ahead",
     "claim_next",
     "claim_release",
     "claim_renew",
     "draft_load",
     "draft_save",
+    "item_wake",
     "question_shown",
     "request_open",
     "request_skip",

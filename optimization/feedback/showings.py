@@ -25,9 +25,15 @@ def question_shown(*, request: FeedbackRequest, user: User) -> Question:
     total = outputs_compared(question)
     if not total or request.audience == Audience.REHEARSAL:
         return question
-    order = chance.sample(range(total), total)
+    order = _mirrored(request, user) or chance.sample(range(total), total)
     showing, _ = Showing.objects.get_or_create(request=request, user=user, defaults={"order": order})
     return question_in_order(question, showing.order)
+
+
+def _mirrored(request: FeedbackRequest, user: User) -> list[int]:
+    """For a mirrored repeat: what this person saw the first time, the other way round."""
+    first = Showing.objects.filter(request=request.mirror_of_id, user=user).first()
+    return list(reversed(first.order)) if first else []
 
 
 def order_shown(*, request: FeedbackRequest, user: User) -> list[int]:

@@ -10,8 +10,15 @@ from optimization.llm.messages import Completion, CompletionRequest, Usage
 
 
 class CompletionCache(Protocol):
-    def get(self, key: str) -> Completion | None: ...
-    def put(self, key: str, completion: Completion) -> None: ...
+    """Where replies are kept: in memory, or wherever else a key finds them again."""
+
+    def get(self, key: str) -> Completion | None:
+        """The reply kept under this key, if there is one."""
+        ...
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep a reply under this key."""
+        ...
 
 
 class MemoryCache:

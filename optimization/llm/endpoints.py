@@ -53,6 +53,7 @@ class EndpointConfig:
 
     @property
     def url(self) -> str:
+        """The address, without a slash at its end."""
         return (self.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_ADDRESS).rstrip("/")
 
     @property
@@ -63,14 +64,17 @@ class EndpointConfig:
 
     @property
     def key(self) -> str | None:
+        """The key given, else the environment's."""
         return self.api_key or os.environ.get("OPENAI_API_KEY") or None
 
     @property
     def is_openai(self) -> bool:
+        """Is it OpenAI's own address?"""
         return self.url.startswith("https://api.openai.com/")
 
     @property
     def is_priced(self) -> bool:
+        """Does a call cost anything?"""
         return self.input_cost_per_1m > 0 or self.output_cost_per_1m > 0
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:

@@ -32,7 +32,6 @@ class CompletionRequest(BaseModel):
     max_tokens: int | None = None
     response_schema: dict[str, Any] | None = None
     schema_name: str = "reply"
-    stream: bool = False
     sample: int = 0
 
     def digest(self) -> str:
@@ -78,4 +77,6 @@ class Completion(BaseModel):
 class Resources(Protocol):
     """Where modules, losses and optimizers send their calls: `alias` names the endpoint."""
 
-    async def complete(self, alias: str, request: CompletionRequest) -> Completion: ...
+    async def complete(self, alias: str, request: CompletionRequest) -> Completion:
+        """The reply of the endpoint that `alias` means."""
+        ...

@@ -23,8 +23,8 @@ class ResourceManager:
     """What modules, losses and optimizers are bound to.
 
     Aliases of equal endpoints share one client and its limits. `usage_by_alias` sums what the endpoints have used, by
-    the alias that was asked for. `on_delta(alias, text)` is told each piece of a streamed reply. `limiter`,
-    `places` and `http_client` let a deployment share limits between processes and check where connections go.
+    the alias that was asked for. With `on_delta` replies are streamed, and `on_delta(alias, text)` is told each piece.
+    `limiter`, `places` and `http_client` let a deployment share limits between processes and check where connections go.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ResourceManager:
         key = cache_key(calls.endpoint, request) if self._cache is not None else None
         if self._cache is not None and key is not None and (kept := self._cache.get(key)):
             return kept
-        completion = await calls.complete(request, self._listener(alias) if request.stream else None)
+        completion = await calls.complete(request, self._listener(alias))
         self.usage_by_alias[alias] += completion.usage
         if self._cache is not None and key is not None:
             self._cache.put(key, completion)

@@ -71,7 +71,7 @@ class Wire:
         body, options = request_body(self.endpoint, request), request_options(request)
         try:
             async with asyncio.timeout(self.endpoint.timeout) as limit:
-                if request.stream:
+                if on_delta is not None:
                     return await self._stream(body, options, limit, on_delta)
                 response = await self._client.post(
                     "/chat/completions", cast_to=httpx2.Response, body=body, options=options
@@ -116,7 +116,7 @@ class Wire:
         body: dict[str, Any],
         options: RequestOptions,
         limit: asyncio.Timeout,
-        on_delta: Callable[[str], None] | None,
+        on_delta: Callable[[str], None],
     ) -> Reply:
         pieces: list[str] = []
         model, finish_reason, usage = self.endpoint.model, "", None
@@ -136,8 +136,7 @@ class Wire:
                     finish_reason = choice.finish_reason or finish_reason
                     if piece := choice.delta.content:
                         pieces.append(piece)
-                        if on_delta is not None:
-                            on_delta(piece)
+                        on_delta(piece)
         text = "".join(pieces)
         if not finish_reason:
             raise self._garbled("ended its stream before the reply was finished", text)

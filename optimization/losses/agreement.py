@@ -18,9 +18,17 @@ def agreement(scores: Sequence[float]) -> float | None:
     return 1.0 - fmean(abs(a - b) for a, b in combinations(scores, 2))
 
 
-def pooled(comments: Sequence[Sequence[str]], scores: Sequence[float], **meta: Any) -> Value:
-    """One feedback of all annotators: an inner list of comments each, the mean score, `agreement` of two or more."""
+def pooled(
+    comments: Sequence[Sequence[str]],
+    scores: Sequence[float],
+    weights: Sequence[float] | None = None,
+    **meta: Any,
+) -> Value:
+    """One feedback of all annotators: an inner list of comments each, the (weighed) mean score, `agreement` of two or more."""
     found = agreement(scores)
     if found is not None:
         meta["agreement"] = found
-    return feedback_value(list(comments), fmean(scores) if scores else None, answers=len(comments), **meta)
+    if weights is not None and not any(weights):
+        weights = None
+    score = fmean(scores, weights) if scores else None
+    return feedback_value(list(comments), score, answers=len(comments), **meta)

@@ -23,6 +23,7 @@ def use_desk(desk: FeedbackDesk) -> Iterator[FeedbackDesk]:
 
 
 def current_desk() -> FeedbackDesk | None:
+    """The desk in use here (`use_desk`), if there is one."""
     return _desk.get()
 
 

@@ -112,6 +112,7 @@ class HumanPreferenceLoss(_Preference, HumanLoss[PreferenceAnswer]):
             pooled(
                 [comments(answer)[i] for answer in given],
                 [SCORES[choice][i] for choice in choices],
+                [answer.weight for answer in given],
                 criteria=self.criteria,
                 choices=choices,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter
 
 
 class RubricLevel(BaseModel):
@@ -109,9 +109,15 @@ class Mark(BaseModel):
 
 
 class Marked(BaseModel):
-    """An answer may comment on words of what it judges, besides all else."""
+    """An answer may comment on words of what it judges, besides all else. `weight` is how often it counts where scores
+    are averaged: the run's to say, never the annotator's."""
 
     marks: list[Mark] = []
+    _weight: float = PrivateAttr(default=1.0)
+
+    @property
+    def weight(self) -> float:
+        return self._weight
 
     def said_of_words(self, output: int = 0) -> list[str]:
         """The comments on words of an output, each with the words."""
@@ -119,6 +125,8 @@ class Marked(BaseModel):
 
 
 class FeedbackAnswer(Marked):
+    """What should be better, one improvement an item."""
+
     kind: Literal["feedback"] = "feedback"
     improvements: list[str] = []
 
@@ -210,6 +218,14 @@ class RankingAnswer(Marked):
 Answer = Annotated[
     RubricAnswer | FeedbackAnswer | PreferenceAnswer | RankingAnswer, Field(discriminator="kind")
 ]
+
+
+def weighed(answer: Answer, weight: float) -> Answer:
+    """The same answer, to count `weight` times."""
+    counted = answer.model_copy()
+    counted._weight = weight
+    return counted
+
 
 QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
 ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)

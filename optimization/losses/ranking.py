@@ -164,7 +164,8 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         if not any(notes):
             notes[0] = [_placed(rank, total)]
         scores = [rank_score(one, total) for one in ranks]
-        return pooled(notes, scores, rank=rank, total=total, criteria=self.criteria)
+        weights = [answer.weight for answer in answers]
+        return pooled(notes, scores, weights, rank=rank, total=total, criteria=self.criteria)
 
 
 def _among(output: Any, target: Any) -> list[Any]:

@@ -116,4 +116,5 @@ class HumanRubricLoss(HumanLoss[RubricAnswer]):
             meta["aspects"] = {name: fmean(share[name] for share in shares) for name in shares[0]}
         scores = [self.rubric.share(answer) for answer in given]
         said = [answer.improvements + answer.said_of_words() for answer in given]
-        return pooled(said, scores, **meta)
+        weights = [answer.weight for answer in given]
+        return pooled(said, scores, weights, **meta)

@@ -20,14 +20,17 @@ from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
 from optimization.models.policies import Checkpoint, PolicyJob, PolicyStep, RolloutGroup, RolloutSource
 from optimization.models.programs import Program, ProgramVersion
+from optimization.models.quality import Adjudication, Gold, Opinion
 from optimization.models.reverts import Revert
 from optimization.models.reviews import Decision, ProposalReview
 from optimization.models.runs import Activity, Iteration, Run, RunEvent, RunKind, RunState, Score
 from optimization.models.tapes import Tape
-from optimization.models.workspaces import ApiToken, Membership, Role, Workspace
+from optimization.models.workers import WorkerPulse
+from optimization.models.workspaces import ApiToken, Invitation, Membership, Panel, Role, Workspace
 
 __all__ = [
     "Activity",
+    "Adjudication",
     "Answer",
     "AnswerVersion",
     "ApiToken",
@@ -47,11 +50,15 @@ __all__ = [
     "Example",
     "ExampleSplit",
     "FeedbackRequest",
+    "Gold",
     "IdempotentResponse",
+    "Invitation",
     "Iteration",
     "LateReading",
     "Membership",
+    "Opinion",
     "Origin",
+    "Panel",
     "ParameterVersion",
     "PolicyJob",
     "PolicyStep",
@@ -74,5 +81,6 @@ __all__ = [
     "Tape",
     "WorkItem",
     "WorkState",
+    "WorkerPulse",
     "Workspace",
 ]

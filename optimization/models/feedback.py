@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -9,12 +10,16 @@ from django.db import models
 from django.db.models import F, Q
 
 from optimization.models.journal import WorkItem
-from optimization.models.runs import Run
+from optimization.models.quality import Gold
+from optimization.models.runs import IDLE, Run
 from optimization.models.workspaces import Workspace
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # the deadline of a question without one: sorts last everywhere
 
 
 class RequestState(models.TextChoices):
     OPEN = "open"
+    DISPUTED = "disputed"  # its answers differ too much: a reviewer decides
     ANSWERED = "answered"
     EXPIRED = "expired"  # its time ran out, and the run went on without it
     WITHDRAWN = "withdrawn"  # its run was cancelled
@@ -23,6 +28,7 @@ class RequestState(models.TextChoices):
 class Audience(models.TextChoices):
     PEOPLE = "people"
     REHEARSAL = "rehearsal"
+    CHECK = "check"  # gold items and mirrored repeats: shown to people as any other question, read by no run
 
 
 class FeedbackRequest(models.Model):
@@ -33,8 +39,18 @@ class FeedbackRequest(models.Model):
     `taken` counts the places in use, active claims and answers together; the schema keeps it at or below `wanted`.
     `fence` grows by one with each claim. Both change only under a lock on this row.
 
-    `due_at` is when its time runs out, `extended` how often it was given more. Of one that expired, `stand_in` says who
-    is asked in place of people: "model", or nobody; `stood_in` is the model's answer, with its name.
+    `lane` says who is asked: all people, the rehearsal colleagues, a panel, one person; "" asks nobody (feedback.lanes).
+    Within a lane the order is `urgency` (feedback.urgency), `priority`, `deadline`, age. A person answers at most
+    `per_person` questions of the run. While the score is uncertain `wanted` grows, up to `most`. Below an agreement of
+    `review_below` a reviewer decides.
+
+    `digest` is the question's: one that is the same, word for word, is not asked again but shares the answers of the
+    request that it is the `twin_of`. A check has no item: it shows a `gold` item, or mirrors the request `mirror_of`,
+    from `ready_at` on.
+
+    `due_at` is when its time runs out, `extended` how often it was given more; `deadline` is the same moment for the
+    order, NEVER where there is none. Of one that expired, `stand_in` says who is asked in place of people: "model", or
+    nobody; `stood_in` is the model's answer, with its name.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="feedback_requests")
@@ -45,11 +61,22 @@ class FeedbackRequest(models.Model):
     kind = models.CharField(max_length=12)
     question = models.JSONField()
     audience = models.CharField(max_length=12, choices=Audience.choices, default=Audience.PEOPLE)
+    lane = models.CharField(max_length=40, default="people", blank=True)
     wanted = models.PositiveSmallIntegerField(default=1)
+    most = models.PositiveSmallIntegerField(null=True, blank=True)
+    per_person = models.PositiveIntegerField(null=True, blank=True)
+    review_below = models.FloatField(null=True, blank=True)
     taken = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.OPEN)
+    urgency = models.SmallIntegerField(default=IDLE)
     priority = models.FloatField(default=0.0)
+    deadline = models.DateTimeField(default=NEVER)
+    digest = models.CharField(max_length=64, blank=True)
+    twin_of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="twins")
+    mirror_of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="mirrors")
+    gold = models.ForeignKey(Gold, models.CASCADE, null=True, blank=True, related_name="requests")
+    ready_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     extended = models.PositiveSmallIntegerField(default=0)
     stand_in = models.CharField(max_length=8, blank=True)
@@ -63,8 +90,14 @@ class FeedbackRequest(models.Model):
             models.CheckConstraint(condition=Q(taken__lte=F("wanted")), name="no_more_takers_than_wanted"),
         ]
         indexes = [
-            models.Index(fields=["workspace", "audience", "state", "-priority", "id"], name="queue_order"),
+            models.Index(
+                fields=["workspace", "lane", "-urgency", "-priority", "deadline", "id"],
+                condition=Q(state="open", taken__lt=F("wanted")),
+                name="queue_order",
+            ),
             models.Index(fields=["run", "state"], name="requests_by_run"),
+            models.Index(fields=["run", "digest"], name="requests_by_question"),
+            models.Index(fields=["run"], condition=Q(state="open", audience="check"), name="checks_waiting"),
             models.Index(fields=["due_at"], condition=Q(state="open"), name="requests_by_deadline"),
         ]
 
@@ -80,12 +113,16 @@ class ClaimState(models.TextChoices):
 
 
 class Claim(models.Model):
-    """A person's hold on a question, minutes long. One active claim a person and question; `fence` goes with the submit."""
+    """A person's hold on a question, minutes long. One active claim a person and question; `fence` goes with the submit.
+
+    One that is `ahead` is reserved for them while they judge another (feedback.ahead).
+    """
 
     request = models.ForeignKey(FeedbackRequest, models.CASCADE, related_name="claims")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="claims")
     fence = models.PositiveIntegerField()
     state = models.CharField(max_length=8, choices=ClaimState.choices, default=ClaimState.ACTIVE)
+    ahead = models.BooleanField(default=False)
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -99,6 +136,7 @@ class Claim(models.Model):
         indexes = [
             models.Index(fields=["state", "expires_at"], name="claims_by_expiry"),
             models.Index(fields=["user", "state"], name="claims_by_person"),
+            models.Index(fields=["user"], condition=Q(state="active", ahead=True), name="reservations"),
         ]
 
     def __str__(self) -> str:

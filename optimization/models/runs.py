@@ -10,6 +10,8 @@ from optimization.models.datasets import DatasetVersion
 from optimization.models.programs import ProgramVersion
 from optimization.models.workspaces import Workspace
 
+IDLE = -20  # the urgency of what holds nothing up
+
 
 class RunState(models.TextChoices):
     RUNNING = "running"
@@ -40,7 +42,9 @@ class Run(models.Model):
     Of `budget` US dollars so many are `spent`, and `reserved` for calls under way. `trainer_state` is where the
     algorithm stands at the start of `iteration`. `reason` says in words why the run is in its state, and what to do
     where something is to be done. A fork begins where its `parent` stood at the start of iteration `forked_at`, with
-    the parent's own parameter versions. `restarted` is the iteration that was begun anew last.
+    the parent's own parameter versions. `restarted` is the iteration that was begun anew last; `urgency` is what its
+    questions' rows carry (feedback.urgency). A counterfactual run is a fork that leaves out the answers of `without`
+    (runs.without).
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
@@ -59,10 +63,14 @@ class Run(models.Model):
     restarted = models.PositiveIntegerField(null=True, blank=True)
     trainer_state = models.JSONField(default=dict)
     optimizer_state = models.JSONField(default=dict)
+    urgency = models.SmallIntegerField(default=IDLE)
     event_seq = models.PositiveBigIntegerField(default=0)
     budget = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     spent = models.FloatField(default=0.0)
     reserved = models.FloatField(default=0.0)
+    without = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="forks")
     forked_at = models.PositiveIntegerField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="runs")

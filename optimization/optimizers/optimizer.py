@@ -120,6 +120,7 @@ class Optimizer:
 
     @property
     def resources(self) -> Resources:
+        """What the optimizer is bound to; RuntimeError if it is not."""
         if self._resources is None:
             raise RuntimeError(
                 f"{type(self).__name__} is not bound to any model: call .bind(resources) before step()."
@@ -185,6 +186,7 @@ class Optimizer:
         }
 
     def named_parameters(self) -> dict[str, Parameter]:
+        """The parameters by the names that proposals use."""
         return {name: parameter for parameter, name in self._names.items()}
 
     def group_of(self, parameter: Parameter) -> Group:

@@ -25,24 +25,16 @@ from typing import Any
 
 from optimization.core.constraints import Constraint, KeepPlaceholders, MaxLength, MustContain
 from optimization.llm.messages import CompletionRequest, Message
+from optimization.losses.judging import TEXT, TEXTS, object_schema
 from optimization.optimizers.cases import Case, counted
 
 MOST_EXAMPLES = 4
 MOST_UPSTREAM = 12
 
 
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-UPDATE_SCHEMA = _object(value={"type": "string"}, reason={"type": "string"})
-SUMMARY_SCHEMA = _object(summary={"type": "array", "items": {"type": "string"}})
-CHECK_SCHEMA = _object(kept={"type": "boolean"}, problem={"type": "string"})
+UPDATE_SCHEMA = object_schema(value=TEXT, reason=TEXT)
+SUMMARY_SCHEMA = object_schema(summary=TEXTS)
+CHECK_SCHEMA = object_schema(kept={"type": "boolean"}, problem=TEXT)
 
 UPDATER = """\
 You improve one parameter of a program that is built of language-model calls. A parameter is a text, such as a system

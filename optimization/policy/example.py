@@ -28,10 +28,11 @@ KNOWN = 0.3
 READINGS = 4
 
 ROUTING = GRPOConfig(
-    learning_rate=2e-4,
+    learning_rate=3e-4,
     beta=0.02,
     prompts_per_step=32,
     group_size=8,
+    minibatches=4,
     micro_batch_size=256,
     sampling=Sampling(max_tokens=12),
 )

@@ -50,9 +50,28 @@ class Choice(BaseModel):
         return Choice(name=self.name.replace("Human", "LLM", 1), args=args)
 
 
+class Colleague(BaseModel):
+    """A model judge as a colleague: the people's question goes to the endpoint `alias` too, `samples` times.
+
+    Where at least `sure` of the samples agree its answer stands, but for a share `audit` of the questions, which people
+    answer as well, so that the two can be compared. What it is unsure of goes to people.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    alias: str = "judge"
+    samples: int = Field(default=3, ge=1, le=9)
+    sure: float = Field(default=0.8, ge=0, le=1)
+    audit: float = Field(default=0.2, gt=0, le=1)
+
+
 class People(BaseModel):
     """Who judges. `per_iteration` of a batch's examples go to people (all of them where it is None); rehearsal
-    colleagues, if they take part, judge the rest. `wanted` is the number of annotators a question.
+    colleagues, if they take part, judge the rest. `wanted` is the number of annotators a question; with `most`, one more
+    is asked, up to that many, while the score is uncertain. `per_person` caps what one person answers of the run; only
+    the members of `panel` are asked. `weighted` counts each annotator by their weight. Where annotators agree less than
+    `review_below`, 0..1, a reviewer decides. A share `gold` of the questions has a gold item beside it, a share
+    `mirrored` of the comparisons is asked a second time with the sides changed.
 
     A question that people have not answered within `deadline_minutes` (None: they may take their time) is treated as
     `on_deadline` says: go on with the answers that are there, ask a model judge in their place and say so, extend its
@@ -63,6 +82,14 @@ class People(BaseModel):
     per_iteration: int | None = Field(default=None, ge=0)
     rehearsal: bool = False
     wanted: int = Field(default=1, ge=1, le=9)
+    most: int | None = Field(default=None, ge=2, le=9)
+    per_person: int | None = Field(default=None, ge=1)
+    panel: str | None = Field(default=None, max_length=80)
+    weighted: bool = False
+    review_below: float | None = Field(default=None, gt=0, le=1)
+    gold: float = Field(default=0.0, ge=0, le=0.5)
+    mirrored: float = Field(default=0.0, ge=0, le=0.5)
+    colleague: Colleague | None = None
     deadline_minutes: int | None = Field(default=None, ge=1, le=LONGEST_DEADLINE)
     on_deadline: Literal["go_on", "model", "extend", "stop"] = "go_on"
 
@@ -70,6 +97,15 @@ class People(BaseModel):
     def within(self) -> timedelta | None:
         """How long people have to answer a question."""
         return None if self.deadline_minutes is None else timedelta(minutes=self.deadline_minutes)
+
+
+class Later(BaseModel):
+    """Another loss judges the training batches after the iteration `after`, counted from 0; in it, whatever is new."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: int = Field(ge=0)
+    loss: Choice
 
 
 class RunConfig(BaseModel):
@@ -87,4 +123,11 @@ class RunConfig(BaseModel):
     iterations: int = Field(default=3, ge=1, le=10_000)
     seed: int = 0
     budget: Decimal | None = Field(default=None, gt=0)
+    later: Later | None = None
     on_error: Literal["continue", "stop"] = "continue"
+
+    def loss_at(self, iteration: int, kind: str = "forward") -> Choice:
+        """What judges the training batches in an iteration; its evaluations are of new outputs."""
+        if self.later is None or iteration < self.later.after:
+            return self.loss
+        return self.loss if iteration == self.later.after and kind != "evaluate" else self.later.loss

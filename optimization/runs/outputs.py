@@ -18,8 +18,10 @@ from optimization.models import (
     Run,
     WorkItem,
 )
+from optimization.runs.lending import left_out, lent_requests
 from optimization.runs.results import outcomes_of, samples_of
 from optimization.runs.said import said_of
+from optimization.runs.work.sheet import place_in, place_of
 from optimization.trainers.effects import Outcome
 
 
@@ -66,12 +68,12 @@ class ExampleOutcome:
 def iteration_outputs(run: Run, number: int) -> list[ExampleOutcome]:
     """The examples of the iteration's forward pass, in the batch's order."""
     items = list(
-        WorkItem.objects.filter(run=run, effect__iteration=number, kind="forward", late=False).order_by(
-            "effect", "index"
-        )
+        WorkItem.objects.filter(run=run, effect__iteration=number, kind="forward", late=False)
+        .select_related("effect")
+        .order_by("effect", "index")
     )
     examples = _examples(run, items)
-    questions = _questions(run, number)
+    questions = _questions(run, number, items)
     return [outcome for item in items for outcome in _outcomes(item, examples, questions.get(item.pk, []))]
 
 
@@ -81,21 +83,35 @@ def _examples(run: Run, items: list[WorkItem]) -> dict[tuple[str, int], Example]
     return {(example.split, example.position): example for example in found}
 
 
-def _questions(run: Run, number: int) -> dict[int, list[_Asked]]:
-    """The questions asked of each item with what was answered."""
-    requests = list(FeedbackRequest.objects.filter(run=run, iteration=number).order_by("pk"))
+def _questions(run: Run, number: int, items: list[WorkItem]) -> dict[int, list[_Asked]]:
+    """The questions asked of each item with what was answered, those that a counterfactual run is lent among them."""
+    requests = list(
+        FeedbackRequest.objects.filter(run=run, iteration=number, item__isnull=False).order_by("pk")
+    )
+    lent: dict[int, int] = {}
+    if run.without_id is not None and number == run.forked_at:
+        places = {place_of(item): item.pk for item in items}
+        lending = [
+            (request, places.get(place_in(request.key))) for request in lent_requests(run).order_by("pk")
+        ]
+        lent = {request.pk: item for request, item in lending if item is not None}
+        requests += [request for request, item in lending if item is not None]
     colleagues = set(
         Membership.objects.filter(workspace=run.workspace_id, is_rehearsal=True).values_list(
             "user_id", flat=True
         )
     )
     given: QuerySet[Answer] = Answer.objects.filter(request__in=[request.pk for request in requests])
+    if lent:
+        given = given.exclude(user__in=left_out(run))
     answers: dict[int, list[Answer]] = defaultdict(list)
     for answer in given.select_related("user").order_by("pk"):
         answers[answer.request_id].append(answer)
     by_item: dict[int, list[_Asked]] = defaultdict(list)
     for request in requests:
-        by_item[request.item_id or 0].append(_Asked(request, answers[request.pk], colleagues))
+        by_item[lent.get(request.pk, request.item_id or 0)].append(
+            _Asked(request, answers[request.pk], colleagues)
+        )
     return by_item
 
 

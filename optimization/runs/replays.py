@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,17 @@ from typing import Any
 
 from optimization.llm.messages import Completion, CompletionRequest
 from optimization.llm.scope import Suspended, current_scope
-from optimization.models import Answer, Call, Candidate, Iteration, Run, RunEvent, WorkItem, WorkState
+from optimization.models import (
+    Answer,
+    Call,
+    Candidate,
+    Iteration,
+    Run,
+    RunEvent,
+    RunKind,
+    WorkItem,
+    WorkState,
+)
 from optimization.models import Effect as EffectRow
 from optimization.runs.engine.pins import drift
 from optimization.runs.engine.replay import JournalMismatch
@@ -27,12 +37,13 @@ from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.events import event_emit
 from optimization.runs.fork import optimizer_state_at
 from optimization.runs.retrace import plain, retrace
+from optimization.runs.states import Conflict
 from optimization.runs.words import counted
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.carry_out import WORK
 from optimization.runs.work.proposals import FinishProposals
 from optimization.runs.work.settling import Finish
-from optimization.runs.work.sheet import Sheet, at_work, sheets_read
+from optimization.runs.work.sheet import Sheet, at_work
 from optimization.runs.work.writer import Operation, Writer
 from optimization.trainers.trainer import Algorithm
 
@@ -83,11 +94,22 @@ class Replayed:
         return " ".join([read, verdict, *self.notes])
 
 
-def run_replay(run: Run) -> Replayed:
-    """Replay the run and note the verdict among its events, where its page and REST find it."""
-    found = asyncio.run(replayed(run.pk))
+def run_replay(run: Run, after_each: Callable[[], None] = lambda: None) -> Replayed:
+    """Replay the run and note the verdict among its events, where its page and REST find it. Raises Conflict."""
+    if problem := not_replayable(run):
+        raise Conflict(problem)
+    found = asyncio.run(replayed(run.pk, after_each))
     event_emit(run.pk, "replayed", {"equal": found.equal, "words": found.words})
     return found
+
+
+def not_replayable(run: Run) -> str:
+    """Why a run cannot be replayed; empty if it can."""
+    if run.kind != RunKind.PROMPTS:
+        return f"“{run.name}” trains weights: its checkpoints are its past. Runs that improve prompts can be replayed."
+    if not run.effects.exists():
+        return f"“{run.name}” has done nothing yet: there is nothing to replay."
+    return ""
 
 
 def last_replay(run: Run) -> RunEvent | None:
@@ -95,12 +117,12 @@ def last_replay(run: Run) -> RunEvent | None:
     return run.events.filter(kind="replayed").order_by("-seq").first()
 
 
-async def replayed(run_id: int) -> Replayed:
-    """Replay the run; it is left as it is."""
+async def replayed(run_id: int, after_each: Callable[[], None] = lambda: None) -> Replayed:
+    """Replay the run; it is left as it is. `after_each` is called after each of its effects, in a thread of its own."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="replay") as reader:
         bench = await _PastBench.opened(run_id, reader)
         try:
-            return await _Replay(bench).all()
+            return await _Replay(bench, after_each).all()
         finally:
             await bench.close()
 
@@ -123,6 +145,13 @@ class _PastBench(Bench):
         run = await asyncio.get_running_loop().run_in_executor(reader, read)
         return cls(run, _NoModels(), Writer(), reader)
 
+    def sheets(self, ids: Sequence[int]) -> list[Sheet]:
+        """The items as one more attempt would find them, with all that is stored of them."""
+        items = list(WorkItem.objects.filter(pk__in=ids).select_related("effect").order_by("index"))
+        for item in items:
+            item.fence += 1  # in memory alone
+        return self.laid_out(items)
+
     def stand_at(self, iteration: Iteration) -> None:
         """As the run stood when the iteration began, in memory."""
         self.run.optimizer_state = optimizer_state_at(self.run, iteration.number)
@@ -132,7 +161,8 @@ class _PastBench(Bench):
 class _Replay:
     """One replay under way."""
 
-    def __init__(self, bench: _PastBench) -> None:
+    def __init__(self, bench: _PastBench, after_each: Callable[[], None]) -> None:
+        self.after_each = after_each
         self.bench = bench
         self.run = bench.run
         self.found = Replayed(bench.run)
@@ -147,6 +177,7 @@ class _Replay:
             rows = await read(partial(self._rows, iteration))
             for row in rows:
                 await self._effect(row)
+                await read(self.after_each)
             await read(partial(self._algorithm, trainer, iteration))
             found.iterations += 1
         found.calls, found.answers = await read(self._counts)
@@ -172,7 +203,7 @@ class _Replay:
             lambda: list(row.work.filter(state=WorkState.DONE).order_by("index").values_list("pk", flat=True))
         )
         for start in range(0, len(ids), AT_ONCE):
-            sheets = await self.bench.read(partial(_sheets, ids[start : start + AT_ONCE]))
+            sheets = await self.bench.read(partial(self.bench.sheets, ids[start : start + AT_ONCE]))
             await asyncio.gather(*(self._item(sheet) for sheet in sheets))
 
     async def _item(self, sheet: Sheet) -> None:
@@ -227,14 +258,6 @@ class _Replay:
         traced = retrace(self.run, trainer, iteration)
         self.found.differences += traced.problems
         self.found.notes += traced.notes
-
-
-def _sheets(ids: Sequence[int]) -> list[Sheet]:
-    """The items as one more attempt would find them, with all that is stored of them."""
-    items = list(WorkItem.objects.filter(pk__in=ids).select_related("effect").order_by("index"))
-    for item in items:
-        item.fence += 1  # in memory alone
-    return sheets_read(items)
 
 
 def _bare(result: Any) -> Any:

@@ -19,12 +19,14 @@ from optimization.runs.late import run_take_late
 from optimization.runs.launch import run_launch
 from optimization.runs.people import name_of
 from optimization.runs.policy.launch import policy_launch
+from optimization.runs.replays import not_replayable
 from optimization.runs.restart import run_restart
 from optimization.runs.reverts import parameter_revert
 from optimization.runs.reviews import EditRefused, proposal_decide
 from optimization.runs.signals import replay_wanted, run_due
 from optimization.runs.states import Conflict, run_move
 from optimization.runs.stuck import calls_set_aside, item_mend, question_mend
+from optimization.runs.without import run_without
 
 __all__ = [
     "Conflict",
@@ -45,6 +47,7 @@ __all__ = [
     "run_retry",
     "run_set_budget",
     "run_take_late",
+    "run_without",
 ]
 
 
@@ -92,8 +95,8 @@ def run_retry(*, run: Run, user: User) -> Run:
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
     """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
-    if not run.effects.exists():
-        raise Conflict(f"“{run.name}” has done nothing yet: there is nothing to replay.")
+    if problem := not_replayable(run):
+        raise Conflict(problem)
     if run.kind == RunKind.POLICY:
         raise Conflict(
             f"“{run.name}” trains a policy: what it sampled is in its rollouts, and its steps are not replayed from calls."

@@ -38,6 +38,10 @@ ACTING = {
     "propose": "Rewriting the prompts",
     "evaluate": "Scoring the prompts: {done} of {total} examples",
     "commit": "Taking the step",
+    "rollout": "Sampling completions",
+    "reward": "Scoring completions: {done} of {total} prompts",
+    "train": "Training on them",
+    "evaluate_policy": "Measuring the checkpoint",
     "approve": "Waiting for a decision on the rewritten prompts",
 }
 # What becomes of a question whose time has run out.

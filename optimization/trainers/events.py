@@ -9,6 +9,8 @@ from typing import Any
 
 
 class EventKind(StrEnum):
+    """What happened; the comment says what the event's `data` holds."""
+
     TRAIN_BEGUN = "train_begun"  # state
     ITERATION_BEGUN = "iteration_begun"  # state
     EFFECT_BEGUN = "effect_begun"  # effect, examples (how many outputs it makes)

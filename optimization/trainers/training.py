@@ -197,12 +197,11 @@ class Log:
         match event.kind:
             case EventKind.EXAMPLE_DONE:
                 outcome: Outcome = event.data["outcome"]
+                which = f"{event.data['effect'].split} example {outcome.example}"
                 if outcome.error:
-                    self.logger.warning("example %d raised: %s", outcome.example, outcome.error)
+                    self.logger.warning("%s raised: %s", which, outcome.error)
                 elif self.outputs:
-                    self.logger.info(
-                        "example %d scored %s: %s", outcome.example, outcome.score, outcome.output
-                    )
+                    self.logger.info("%s scored %s: %s", which, outcome.score, outcome.output)
             case EventKind.ITERATION_DONE:
                 state: TrainerState = event.data["state"]
                 if self.frequency and state.iteration % self.frequency == 0:

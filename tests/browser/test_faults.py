@@ -19,11 +19,22 @@ REMARK = "Say when it comes"
 
 
 @pytest.fixture
+def desk(signed_in: SignedIn, scene: Scene, dana: User) -> Page:
+    """The desk with two replies, the first of them judged in part, the second fetched ahead."""
+    return judged_in_part(signed_in(dana), scene)
+
+
+@pytest.fixture
 def page(signed_in: SignedIn, scene: Scene, dana: User) -> Page:
-    """The desk with two replies, the first of them judged in part."""
+    """The same, with nothing fetched ahead."""
+    page = signed_in(dana)
+    page.route("**/judge/ahead/", lambda route: route.fulfill(status=204))
+    return judged_in_part(page, scene)
+
+
+def judged_in_part(page: Page, scene: Scene) -> Page:
     scene.ask(rubric("First reply"))
     scene.ask(rubric("Second reply"))
-    page = signed_in(dana)
     page.goto("/judge/")
     page.keyboard.press("2")
     page.keyboard.press("i")
@@ -109,12 +120,12 @@ def test_an_ended_hold_can_be_left_to_others(
     page.goto("/judge/")
     page.get_by_role("button", name="Leave it to others").click()
     expect_text(page, "Second reply")
-    assert Claim.objects.get(fence=1, request__question__output="First reply").state == ClaimState.RELEASED
+    assert Claim.objects.get(request__question__output="First reply").state == ClaimState.RELEASED
 
 
 def test_a_hold_that_somebody_took_says_so_and_gives_the_text_back(page: Page, scene: Scene) -> None:
     expect(page.locator("#hold")).to_contain_text("Saved.")
-    let_expire(Claim.objects.get())
+    let_expire(Claim.objects.get(ahead=False))
     claim_next(workspace=scene.workspace, user=scene.person("omar"))
     send(page)
     expect(page.get_by_text("somebody else has taken it")).to_be_visible()
@@ -171,18 +182,20 @@ def test_an_answer_that_was_kept_is_sent_by_itself_even_after_a_reload(
 
 
 def test_an_answer_that_was_kept_and_comes_too_late_gives_its_text_back(
-    page: Page, scene: Scene, expected_errors: list[str]
+    desk: Page, scene: Scene, expected_errors: list[str]
 ) -> None:
     expected_errors.append("ERR_FAILED")
-    expect(page.locator("#hold")).to_contain_text("Saved.")
-    page.route("**/answer/", lambda route: route.abort())
-    send(page)
-    expect(page.get_by_role("button", name="1 answer to send")).to_be_visible()
-    let_expire(Claim.objects.get())
+    expect_ahead(desk)
+    desk.route("**/answer/", lambda route: route.abort())
+    send(desk)
+    expect_text(desk, "Second reply")
+    let_expire(Claim.objects.get(request__question__output="First reply"))
     claim_next(workspace=scene.workspace, user=scene.person("omar"))
-    page.unroute("**/answer/")
-    expect(page.get_by_text("somebody else has taken it")).to_be_visible()
-    expect_draft_intact(page)
+    desk.unroute("**/answer/")
+    expect(desk.get_by_text("somebody else has taken it")).to_be_visible()
+    expect_text(desk, "Second reply")
+    desk.get_by_role("button", name="Show it").click()
+    expect_draft_intact(desk)
     assert Answer.objects.count() == 0
 
 
@@ -261,3 +274,38 @@ def test_a_megabyte_can_be_judged(signed_in: SignedIn, scene: Scene, dana: User)
     page.keyboard.press("5")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+
+
+def test_work_goes_on_offline_and_everything_is_sent_on_return(
+    desk: Page, expected_errors: list[str]
+) -> None:
+    expected_errors.append("ERR_INTERNET_DISCONNECTED")
+    expect_ahead(desk)
+    desk.context.set_offline(True)
+    send(desk)
+    expect_text(desk, "Second reply")
+    expect(desk.get_by_role("button", name="1 answer to send")).to_be_visible()
+    desk.keyboard.press("5")
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("button", name="2 answers to send")).to_be_visible()
+    expect(desk.locator("#notice")).to_contain_text("Not connected. Your answer is kept")
+    assert Answer.objects.count() == 0
+    desk.context.set_offline(False)
+    expect(desk.get_by_text("Nothing waits for you.")).to_be_visible()
+    expect(desk.locator("#outbox")).to_be_hidden()
+    assert [answer.body["score"] for answer in Answer.objects.order_by("pk")] == [2.0, 5.0]
+
+
+def test_what_was_fetched_ahead_is_shown_without_being_sent_again(desk: Page) -> None:
+    expect_ahead(desk)
+    with desk.expect_response("**/answer/") as reply:
+        send(desk)
+    expect_text(desk, "Second reply")
+    expect(desk.locator("#counts")).to_contain_text("1 today")
+    assert "Second reply" not in reply.value.text()
+    assert Answer.objects.count() == 1
+
+
+def expect_ahead(page: Page) -> None:
+    """The next item is in the browser already."""
+    expect(page.locator("#desk[data-here]")).to_have_count(1)

@@ -34,8 +34,8 @@ OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.cli
 @pytest.fixture
 def pages(scene: Scene, dana: User) -> dict[str, str]:
     """The addresses to look at, by what they show to whom."""
-    for _ in range(2):
-        scene.ask(rubric(TEXT, target="A reply that names the day"))
+    for target in ("A reply that names the day", "A reply that names the hour"):
+        scene.ask(rubric(TEXT, target=target))
     taken = claim_next(workspace=scene.workspace, user=dana)
     assert taken
     answer_submit(request=taken.request, user=dana, fence=taken.fence, client_key="k", body=GOOD)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from optimization import core, llm, losses, optimizers, trainers
 from optimization.llm import CompletionRequest
 from optimization.losses import RubricAnswer, ScriptedDesk, use_desk
 from optimization.rehearsal.endpoint import running
@@ -55,3 +58,23 @@ def test_the_library_example_of_the_readme_runs_against_the_rehearsal_endpoint()
     assert scores == "[0.0, 0.5, 1.0]"
     assert prompt[0] == "You answer customers."
     assert len(prompt) > 1
+
+
+def test_the_resources_of_the_page_can_be_made() -> None:
+    code = PAGE.read_text().split("```python\n")[2].split("```")[0]
+    names = dict(vars(llm))
+    exec(compile(code, str(PAGE), "exec"), names)
+    assert names["resources"].config.resolve("judge") == "judge"
+    assert names["resources"].config.resolve("optimizer/updater") == "default"
+
+
+@pytest.mark.parametrize("package", [core, llm, losses, optimizers, trainers])
+def test_every_public_name_says_what_it_is(package: ModuleType) -> None:
+    public = {name: getattr(package, name) for name in package.__all__}
+    silent = [
+        name
+        for name, found in public.items()
+        if (inspect.isclass(found) or inspect.isfunction(found))
+        and (not vars(found).get("__doc__", found.__doc__) or found.__doc__.startswith(f"{name}("))
+    ]
+    assert silent == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -70,3 +71,14 @@ async def test_a_program_whose_output_is_a_structure_is_judged_whole() -> None:
 
     assert loss.seen[0] == {"a": "a(x)", "b": ["b(x)"]}
     assert all(len(parameter.feedback) == 1 for parameter in program.parameters())
+
+
+async def test_the_losses_of_a_batch_go_backward_side_by_side() -> None:
+    """The batch of plait's page: forward with gather, backward with gather."""
+    step = TrainingStep(Answer(), Remark()).train()
+    losses = await asyncio.gather(*(step(text, target=text) for text in ("a", "b", "c")))
+    await asyncio.gather(*(loss.backward() for loss in losses))
+
+    heard = "\n".join(step.module.note.prompt.feedback)
+    assert [heard.count(f"Output: n({text}, nobody)") for text in ("a", "b", "c")] == [1, 1, 1]
+    assert collect_tape_ids(losses) == []

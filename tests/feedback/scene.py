@@ -98,8 +98,10 @@ class Scene:
         )
 
     def ask(self, question: Question | None = None, **how: Any) -> FeedbackRequest:
+        """A question of its own: the output names its item, so that no two are the same."""
         item = self.item()
-        return request_open(item=item, key=f"0/0/judge/{item.index}", question=question or rubric(), **how)
+        asked = question or rubric(f"Hello Dana, your lamp is on its way. ({item.index})")
+        return request_open(item=item, key=f"0/0/judge/{item.index}", question=asked, **how)
 
 
 def let_expire(claim: Claim) -> None:

@@ -201,3 +201,30 @@ async def test_while_the_web_process_is_started_again_a_request_waits_and_is_not
     assert stack.children["web"].restarts == 1
     stack.ask_to_stop()
     await task
+
+
+async def test_it_says_what_it_waits_for_and_stops_once_that_is_done(plan, output):
+    left = [["12 work items of “Replies”"], ["12 work items of “Replies”"], ["1 work item of “Replies”"], []]
+    stack = make_stack(plan, output)
+    stack._under_way = lambda: left.pop(0)
+
+    task = await running(stack, {"redis", "web", "worker"})
+    stack.ask_to_stop()
+    await task
+
+    said = output.getvalue()
+    assert said.count("Waiting up to 10 s for 12 work items of “Replies”") == 1
+    assert "Waiting up to 10 s for 1 work item of “Replies”" in said
+    assert "Left undone" not in said
+
+
+async def test_it_does_not_wait_for_ever_and_says_what_is_left(plan, output, monkeypatch):
+    monkeypatch.setattr("workers.supervisor.stack.STOP_SECONDS", 0.3)
+    stack = make_stack(plan, output)
+    stack._under_way = lambda: ["1 work item of “Replies”"]
+
+    task = await running(stack, {"redis", "web", "worker"})
+    stack.ask_to_stop()
+    await task
+
+    assert "Left undone: 1 work item of “Replies”. It is done again at the next start" in output.getvalue()

@@ -19,7 +19,7 @@ from optimization.llm import (
     ResourceManager,
     Usage,
 )
-from optimization.llm.calls import EndpointCalls
+from optimization.llm.calls import LONGEST_WAIT, EndpointCalls
 from optimization.llm.errors import BudgetSpent, NoLimitToPrice, RateLimited, ServerFailed
 from optimization.llm.wire import make_http_client, request_body
 from tests.llm.scripted import Answer, ScriptedEndpoint, fails, says, streams
@@ -103,7 +103,7 @@ async def test_a_streamed_reply_arrives_in_pieces_and_is_counted(server: Scripte
     server.otherwise = streams("Dear ", "customer")
     heard: list[tuple[str, str]] = []
     manager = ResourceManager(endpoint(server), on_delta=lambda alias, piece: heard.append((alias, piece)))
-    completion = await manager.complete("default", HELLO.model_copy(update={"stream": True}))
+    completion = await manager.complete("default", HELLO)
     assert completion.text == "Dear customer"
     assert heard == [("default", "Dear "), ("default", "customer")]
     assert completion.usage.tokens == 5
@@ -129,6 +129,21 @@ async def test_a_permanent_fault_is_not_tried_again(server: ScriptedEndpoint) ->
     with pytest.raises(Exception, match="refused the API key"):
         await ResourceManager(endpoint(server, max_retries=5)).complete("default", HELLO)
     assert len(server.requests) == 1
+
+
+async def test_waits_double_with_jitter_and_never_pass_their_bound(server: ScriptedEndpoint) -> None:
+    calls = EndpointCalls("default", endpoint(server, retry_delay=1.0), http_client=make_http_client)
+
+    def waits(attempt: int, retry_after: float | None = None) -> tuple[float, float]:
+        drawn = [calls._wait_before(attempt, retry_after) for _ in range(200)]
+        assert len(set(drawn)) > 100
+        return min(drawn), max(drawn)
+
+    for attempt, longest in ((1, 1.0), (2, 2.0), (3, 4.0), (30, LONGEST_WAIT)):
+        least, most = waits(attempt)
+        assert longest / 2 <= least < most <= longest
+    least, most = waits(5, retry_after=7.0)
+    assert 7.0 <= least < most <= 7.7
 
 
 async def test_retry_after_is_honoured(server: ScriptedEndpoint) -> None:

@@ -28,20 +28,23 @@ from optimization.llm.errors import (
     TimedOut,
     Unreachable,
 )
+from optimization.llm.resources import OnDelta
 from tests.llm.scripted import Answer, ScriptedEndpoint, fails, says, streams
 
 KEY = "sk-a-very-secret-key"
 HELLO = CompletionRequest(messages=(Message(role="user", content="hello"),))
 
 
-def resources(url: str, **settings: object) -> ResourceManager:
+def resources(url: str, on_delta: OnDelta | None = None, **settings: object) -> ResourceManager:
     settings = {"max_retries": 0, "retry_delay": 0.01, "timeout": 5, "api_key": KEY, **settings}
-    return ResourceManager(ResourceConfig(default=EndpointConfig("the-model", url, **settings)))  # type: ignore[arg-type]
+    return ResourceManager(
+        ResourceConfig(default=EndpointConfig("the-model", url, **settings)), on_delta=on_delta
+    )  # type: ignore[arg-type]
 
 
-async def error_of(url: str, request: CompletionRequest = HELLO, **settings: object) -> EndpointError:
+async def error_of(url: str, **settings: object) -> EndpointError:
     with pytest.raises(EndpointError) as caught:
-        await resources(url, **settings).complete("default", request)
+        await resources(url, **settings).complete("default", HELLO)
     assert KEY not in str(caught.value)
     assert KEY not in repr(caught.value)
     return caught.value
@@ -112,7 +115,7 @@ async def test_a_reply_that_takes_too_long_is_timed_out(server: ScriptedEndpoint
 
 async def test_a_stream_that_ends_before_it_is_finished_is_garbled(server: ScriptedEndpoint) -> None:
     server.otherwise = streams("half a ", "sent", finished=False)
-    error = await error_of(server.url, HELLO.model_copy(update={"stream": True}))
+    error = await error_of(server.url, on_delta=lambda alias, piece: None)
     assert type(error) is GarbledReply
     assert error.raw == "half a sent"
 

@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from optimization.models import Dataset, Endpoint, Membership, Program, Run, Workspace
+from optimization.runs.config import People
 from tests.factories import make_dataset, make_iteration, make_run, make_waiting
 from tests.pages.conftest import Browse
 from tests.pages.reading import errors_beside, text
@@ -42,8 +43,7 @@ class TestTheShortestWayIn:
         self, operator: Client
     ) -> None:
         operator.post("/", sent())
-        people = Run.objects.get().config["people"]
-        assert (people["per_iteration"], people["rehearsal"], people["wanted"]) == (None, False, 1)
+        assert Run.objects.get().config["people"] == People().model_dump()
 
     def test_takes_data_that_is_here_already(self, operator: Client, workspace: Workspace) -> None:
         version = make_dataset(workspace)

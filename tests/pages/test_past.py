@@ -7,7 +7,9 @@ from django.contrib.auth.models import User
 from django.dispatch import receiver
 from django.test import Client
 
-from optimization.models import Membership, Run, RunState, Workspace
+from optimization.models import Answer, Application, Membership, Run, RunState, Workspace
+from optimization.runs.config import RunConfig
+from optimization.runs.engine.pins import pins_for
 from optimization.runs.events import event_emit
 from optimization.runs.signals import replay_wanted
 from tests.api.conftest import As, as_role
@@ -92,3 +94,56 @@ class TestRevert:
         assert as_role("operator").post(address, {}).status_code == 409
         missing = f"/runs/{run.pk}/parameters/999999/revert"
         assert as_role("operator").post(missing, {}).status_code == 404
+
+
+class TestWithout:
+    @pytest.fixture
+    def used(self, run: Run) -> Run:
+        """The steps have used their answers."""
+        run.pins = pins_for(RunConfig.model_validate(run.config), run.program_version)
+        run.save()
+        for step in run.steps.all():
+            for answer in Answer.objects.filter(request__run=run, request__iteration=step.iteration):
+                Application.objects.create(step=step, answer=answer)
+        return run
+
+    def test_the_price_stands_before_the_button(
+        self, operator: Client, used: Run, members: Members, workspace: Workspace
+    ) -> None:
+        page = f"/runs/{used.pk}/without/"
+        assert page in operator.get(f"/runs/{used.pk}/").content.decode()
+        shown = text(operator.get(page))
+        assert (
+            "…annotator First used in iteration 1, where annotator gave 4 answers, all of them alone" in shown
+        )
+        assert "Used again there: 8 calls and 4 answers of others." in shown
+        assert "Then a model's rubric" in shown
+        assert "Then people, but not annotator" in shown
+        assert "32 questions, about 24 min of people." in shown
+
+        someone = members["annotator"].user
+        done = operator.post(page, {"user": someone.pk, "then": "judge"}, follow=True)
+        fork = Run.objects.get(parent=used)
+        assert done.redirect_chain[-1][0] == f"/runs/{fork.pk}/"
+        assert "Begun from Support replies, gentle steps at its iteration 1, without annotator." in text(done)
+        assert fork.without == someone
+
+        refused = operator.post(page, {"user": "", "then": "judge"}, follow=True)
+        assert "Choose whom to leave out." in refused.content.decode()
+
+    def test_nobody_to_leave_out(self, operator: Client, run: Run) -> None:
+        assert "No step has used anybody" in text(operator.get(f"/runs/{run.pk}/without/"))
+
+    def test_over_rest(self, as_role: As, used: Run, members: Members) -> None:
+        caller = as_role("operator")
+        found = caller.get(f"/runs/{used.pk}/without").json()
+        assert [offer["name"] for offer in found["items"]] == ["annotator", "operator"]
+        assert found["items"][0]["by_people"]["questions"] == 32
+        assert found["judge"]["name"] == "LLMRubricLoss"
+        body = {"user": members["annotator"].user.pk, "then": "people", "name": "Without"}
+        response = caller.post(f"/runs/{used.pk}/without", body)
+        assert (response.status_code, response.json()["name"]) == (202, "Without")
+        stranger = caller.post(f"/runs/{used.pk}/without", {**body, "user": members["viewer"].user.pk})
+        assert stranger.status_code == 409
+        assert "without them it would be the same" in stranger.json()["detail"]
+        assert caller.post(f"/runs/{used.pk}/without", {**body, "user": 999999}).status_code == 404

@@ -13,11 +13,21 @@ import pytest
 from optimization.core import LLMInference, MemoryRegistry, use_registry
 from optimization.losses import VerifierLoss
 from optimization.optimizers import SFAOptimizer, TGDOptimizer
-from optimization.trainers import BasicSearchAlgorithm, Guide, MinibatchAlgorithm, standard_optimization_step
-from optimization.trainers.agents import load_agent, save_agent
-from optimization.trainers.events import Event, EventKind
-from optimization.trainers.minibatch import Minibatch
-from optimization.trainers.stoppers import NoImprovement, TargetScore, TimeLimit
+from optimization.trainers import (
+    BasicSearchAlgorithm,
+    DollarLimit,
+    Event,
+    EventKind,
+    Guide,
+    Minibatch,
+    MinibatchAlgorithm,
+    NoImprovement,
+    TargetScore,
+    TimeLimit,
+    load_agent,
+    save_agent,
+    standard_optimization_step,
+)
 from tests.optimizers.models import Asked, Chain, FakeModel, improving
 from tests.trainers.agents import Writer, agent_and_optimizer, dataset, marks
 
@@ -256,6 +266,22 @@ async def test_stoppers_end_training_between_iterations_and_say_why() -> None:
     ]
 
 
+async def test_a_dollar_limit_stops_when_program_optimizer_and_judge_have_cost_so_much_together() -> None:
+    agent, optimizer, model = agent_and_optimizer()
+    model.update_usage({"cost": 5.0})  # spent before training, which counts from where it begins
+
+    def priced(x: Any, output: str, info: Any) -> tuple[float, str]:
+        model.update_usage({"cost": 0.25})
+        return marks(x, output, info)
+
+    told: list[Event] = []
+    scores, _ = await MinibatchAlgorithm(agent, optimizer).train(
+        priced, DATA, num_epochs=9, stoppers=[DollarLimit(0.5)], callbacks=[told.append]
+    )
+    assert len(scores) == 2
+    assert told[-1].data["reason"] == "The calls have cost $0.5000 of $0.5."
+
+
 async def test_every_event_is_told_in_order() -> None:
     told: list[str] = []
     agent, optimizer, _ = agent_and_optimizer()
@@ -353,6 +379,20 @@ async def test_a_frequency_of_0_means_never(tmp_path: Path, caplog: pytest.LogCa
     assert test_score is None
     assert not path.exists()
     assert [record.message for record in caplog.records] == ["Finished after 1 epoch."]
+
+
+async def test_the_log_is_plain_and_tells_outputs_where_asked(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    agent, optimizer, _ = agent_and_optimizer()
+    await MinibatchAlgorithm(agent, optimizer).train(
+        marks, DATA, test_dataset=dataset("t"), log_frequency=2, verbose="output"
+    )
+    told = [record.message for record in caplog.records]
+    assert [line for line in told if line.startswith("iteration")] == [
+        "iteration 2: train score 0.25, test score 0.5",
+        "iteration 4: train score 0.75, test score 1.0",
+    ]
+    assert told[:2] == ["test example 0 scored 0.0: t:p", "train example 0 scored 0.0: a:p"]
 
 
 async def test_the_hooks_of_an_algorithm_are_overridden_as_sub_generators() -> None:

@@ -52,9 +52,12 @@ class Scratch:
 
 
 @contextmanager
-def scratch_stack(folder: Path, database_url: str = "") -> Iterator[Scratch]:
-    """Starts the stack over `folder`, with its SQLite there or on `database_url`, and stops it whatever happens."""
-    environment = scratch_environment(os.environ, folder, database_url)
+def scratch_stack(folder: Path, database_url: str = "", *, policies: bool = False) -> Iterator[Scratch]:
+    """Starts the stack over `folder`, with its SQLite there or on `database_url`, and stops it whatever happens.
+
+    With `policies` it has a gpu worker.
+    """
+    environment = scratch_environment(os.environ, folder, database_url, policies=policies)
     guardian = Guardian()
     with log_in(folder).open("wb") as log:
         process = subprocess.Popen(
@@ -75,7 +78,7 @@ def scratch_stack(folder: Path, database_url: str = "") -> Iterator[Scratch]:
 
 
 def scratch_environment(
-    environment: Mapping[str, str], folder: Path, database_url: str = ""
+    environment: Mapping[str, str], folder: Path, database_url: str = "", *, policies: bool = False
 ) -> dict[str, str]:
     kept = {
         name: value
@@ -84,7 +87,7 @@ def scratch_environment(
     }
     if database_url:
         kept["DATABASE_URL"] = database_url
-    return kept | {"HANDGRAD_DATA": str(folder), "HANDGRAD_POLICIES": "off"}
+    return kept | {"HANDGRAD_DATA": str(folder), "HANDGRAD_POLICIES": "install" if policies else "off"}
 
 
 def log_in(folder: Path) -> Path:

@@ -22,6 +22,8 @@ from workers.supervisor.log import StackLog
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 GRACE_SECONDS = 12.0
+# What has stopped working is not waited for as long as what is asked to stop.
+RESTART_GRACE_SECONDS = 5.0
 # A life this long ends a series of failures.
 _A_LIFE = 60.0
 
@@ -105,6 +107,22 @@ class Child:
             self._log.say(f"{self.name} has not ended after {grace:g} s: killing it")
             self.kill()
             await process.wait()
+
+    async def restart(self, grace: float = RESTART_GRACE_SECONDS) -> None:
+        """Ends the process, its whole group where it has not ended after `grace` seconds; it is then started again."""
+        if (process := self._process) is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), grace)
+        except TimeoutError:
+            _signal_group(process.pid, signal.SIGKILL)
+
+    def wind_down(self, number: int) -> None:
+        """Tells every process of the group that it will be stopped; what ends of it is not started again."""
+        self._stopping.set()
+        if self.pid:
+            _signal_group(self.pid, number)
 
     def kill(self) -> None:
         """Ends the whole group at once."""

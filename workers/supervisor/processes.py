@@ -27,6 +27,11 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     in_containers: bool = True
 
+    @property
+    def is_worker(self) -> bool:
+        """Whether it is one of Celery's, which consumes the queue of its name."""
+        return "--queues" in self.command
+
     def command_line(self, **values: str | int | tuple[str, ...]) -> list[str]:
         """The command with `values` in their places, under this very interpreter."""
         line: list[str] = []

@@ -34,8 +34,13 @@ from optimization.feedback.services import (
 )
 from optimization.losses.questions import Question
 from optimization.models import Audience, Claim, FeedbackRequest, RequestState
+from optimization.models.prepared import Prepared
 
 router = Subject("feedback")
+_REQUEST: Prepared[FeedbackRequest] = Prepared(
+    lambda workspace, request: FeedbackRequest.objects.filter(workspace=workspace, pk=request),
+    *("workspace", "request"),
+)
 
 
 class QuestionOut(Schema):
@@ -205,7 +210,7 @@ def feedback_draft(request: ApiRequest, request_id: Id, payload: DraftIn) -> Non
 
 
 def _found(request: ApiRequest, request_id: int) -> FeedbackRequest:
-    found = request.auth.workspace.feedback_requests.filter(pk=request_id).first()
+    found = _REQUEST.first(workspace=request.auth.workspace.pk, request=request_id)
     if found is None:
         raise missing("feedback request", request_id)
     return found

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from optimization.models import Run
 from optimization.runs.doctor import CHECKS, examine
 from optimization.runs.replays import run_replay
+from optimization.runs.states import Conflict
 from optimization.runs.words import counted
 
 
@@ -34,7 +35,10 @@ class Command(BaseCommand):
         {"replay": self._replay, "doctor": self._doctor}[options["deed"]](options)
 
     def _replay(self, options: dict[str, Any]) -> None:
-        found = run_replay(_run(options["run"]))
+        try:
+            found = run_replay(_run(options["run"]))
+        except Conflict as conflict:
+            raise CommandError(str(conflict)) from None
         if not found.equal:
             raise CommandError("\n".join([found.words.partition(" It came out")[0], *found.differences]))
         self.stdout.write(found.words)

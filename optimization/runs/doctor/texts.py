@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
-from optimization.models import Candidate, Run
+from optimization.models import Candidate, Run, RunKind
 from optimization.runs.doctor.findings import Finding
 
 
@@ -16,7 +16,7 @@ def candidates(runs: QuerySet[Run]) -> Iterator[Finding]:
     through = Candidate.versions.through.objects.filter(candidate__run__in=runs)
     for key, name in through.values_list("candidate", "parameterversion__name"):
         names[key][name] += 1
-    for run in runs:
+    for run in runs.filter(kind=RunKind.PROMPTS):
         found = list(Candidate.objects.filter(run=run).order_by("pk"))
         whole = set(names[found[0].pk]) if found else set()
         for candidate in found:

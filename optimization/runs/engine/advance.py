@@ -131,7 +131,7 @@ def _carry_on(run: Run, pending: Pending, rows: dict[int, EffectRow]) -> bool:
 
 def _all_failed(run: Run, row: EffectRow) -> str | None:
     """In words that every example raised, where there were several and errors have no score: they tell of no prompt."""
-    if RunConfig.model_validate(run.config).trainer.args.get("min_score") is not None:
+    if config_of(run).trainer.args.get("min_score") is not None:
         return None
     errors = row.work.filter(state=WorkState.FAILED).order_by("index").values_list("last_error", flat=True)
     if len(errors) < 2 or row.work.exclude(state=WorkState.FAILED).exists():
@@ -176,7 +176,7 @@ def _parts(run: Run, effect: Effect) -> list[dict[str, Any]]:
     return payloads(
         effect,
         people=config.people.per_iteration,
-        together=comparing(effect, loss_made(config.loss)) is not None,
+        together=comparing(effect, loss_made(config.loss_at(run.iteration, effect.kind))) is not None,
     )
 
 

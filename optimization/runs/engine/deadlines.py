@@ -45,7 +45,7 @@ def deadlines_carry_out(run: Run) -> int:
     requests = FeedbackRequest.objects.filter(pk__in=ids)
     match people.on_deadline:
         case "extend":
-            requests.update(due_at=Now() + within, extended=F("extended") + 1)
+            requests.update(due_at=Now() + within, deadline=Now() + within, extended=F("extended") + 1)
         case "stop":
             requests.update(due_at=None)
             run_move(run, RunState.NEEDS_ATTENTION, _stopped(len(ids), people))
@@ -66,8 +66,10 @@ def deadlines_resume(run: Run) -> None:
         return
     waiting = FeedbackRequest.objects.filter(run=run, state=RequestState.OPEN)
     now, since = Run.objects.annotate(now=Now()).values_list("now", "state_since").get(pk=run.pk)
-    waiting.filter(due_at__isnull=False).update(due_at=F("due_at") + (now - since))
-    waiting.filter(due_at=None, audience="people").update(due_at=Now() + within)
+    waiting.filter(due_at__isnull=False).update(
+        due_at=F("due_at") + (now - since), deadline=F("deadline") + (now - since)
+    )
+    waiting.filter(due_at=None, audience="people").update(due_at=Now() + within, deadline=Now() + within)
 
 
 def _people(run: Run) -> People:
@@ -76,7 +78,9 @@ def _people(run: Run) -> People:
 
 def questions_wake(requests: QuerySet[FeedbackRequest]) -> None:
     """The items that have nobody left to wait for."""
-    open_ones = FeedbackRequest.objects.filter(item=OuterRef("pk"), state=RequestState.OPEN)
+    open_ones = FeedbackRequest.objects.filter(
+        item=OuterRef("pk"), state__in=[RequestState.OPEN, RequestState.DISPUTED]
+    )
     WorkItem.objects.filter(
         ~Exists(open_ones), feedback_requests__in=requests, state=WorkState.WAITING
     ).update(state=WorkState.DUE, due_at=Now())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
@@ -17,7 +18,7 @@ from optimization.runs.checks import Errors, LaunchError
 from optimization.runs.engine.pins import policy_pins
 from optimization.runs.events import event_emit
 from optimization.runs.policy.config import ComponentChoice, PolicyRunConfig
-from optimization.runs.policy.rewards import reward_made
+from optimization.runs.policy.rewards import REWARDS, reward_made
 from optimization.runs.signals import run_due
 from optimization.trainers.effects import Split, TrainerState
 from optimization.trainers.plan import PlanError
@@ -54,6 +55,8 @@ def policy_check(workspace: Workspace, config: PolicyRunConfig) -> tuple[list[Da
     """Make every choice on trial: the data of each component and the state to begin with. Raises LaunchError with all
     that is wrong."""
     errors: Errors = []
+    if settings.POLICIES == "off":
+        errors.append(("/kind", "Policies are switched off on this machine: unset HANDGRAD_POLICIES."))
     sources = [
         _component_checked(workspace, component, f"/components/{place}", errors)
         for place, component in enumerate(config.components)
@@ -101,7 +104,8 @@ def _component_checked(
     except ArgumentError as error:
         errors += [(f"{pointer}/reward/args{inner}", message) for inner, message in error.errors]
     except (TypeError, ValueError) as error:
-        errors.append((f"{pointer}/reward/name", str(error)))
+        place = "args" if component.reward.name in REWARDS else "name"
+        errors.append((f"{pointer}/reward/{place}", str(error)))
     version = (
         DatasetVersion.objects.filter(dataset__workspace=workspace, dataset__name=component.dataset)
         .select_related("dataset")

@@ -23,6 +23,15 @@ class StepRow:
     checkpoint: str
     at: datetime
 
+    @property
+    def zero_variance(self) -> int:
+        return int(self.metrics.get("groups/zero_variance", 0))
+
+    @property
+    def cut(self) -> str:
+        """The share of completions that were cut at their greatest length."""
+        return f"{self.metrics.get('truncated', 0.0):.0%}"
+
 
 @dataclass(frozen=True)
 class CheckpointRow:
@@ -202,3 +211,42 @@ def _tokens(sample: dict[str, Any], figures: dict[str, Any] | None) -> tuple[Tok
     ratio = unpacked(figures["ratio"]) if figures else [None] * count
     rows = zip(sample["pieces"], kl, ratio, unpacked(sample["log_probs"]), strict=True)
     return tuple(Token(*row) for row in rows)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What two checkpoints said to one test prompt; None where one of them was not asked."""
+
+    prompt: str
+    target: Any
+    a: Sample | None
+    b: Sample | None
+
+    @property
+    def gain(self) -> float:
+        """How much better the second one did."""
+        if self.a is None or self.b is None or self.a.reward is None or self.b.reward is None:
+            return 0.0
+        return self.b.reward - self.a.reward
+
+    @property
+    def differs(self) -> bool:
+        return self.a is None or self.b is None or self.a.text != self.b.text
+
+
+def compared(run: Run, a: str, b: str) -> list[Compared]:
+    """The test prompts with what each of two checkpoints said; the greatest differences in reward first."""
+    sides = [_tested(run, key) for key in (a, b)]
+    pairs = []
+    for place in sorted(set(sides[0]) | set(sides[1])):
+        groups = [side.get(place) for side in sides]
+        known = next(group for group in groups if group is not None)
+        first, second = (group.samples[0] if group else None for group in groups)
+        pairs.append(Compared(known.prompt, known.target, first, second))
+    return sorted(pairs, key=lambda pair: (-abs(pair.gain), not pair.differs))
+
+
+def _tested(run: Run, checkpoint: str) -> dict[tuple[int, int], Group]:
+    """By component and example, what the checkpoint said when it was tested."""
+    found = RolloutGroup.objects.filter(run=run, split="test", checkpoint=checkpoint).order_by("pk")
+    return {(group.source, group.example): group_read(run, group) for group in found}

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optimization.core import MemoryRegistry, use_registry
+from optimization.core import use_registry
 from optimization.models import Tape, WorkItem, WorkState
 from optimization.runs.assembly import optimizer_made
 from optimization.runs.work.bench import Bench
-from optimization.runs.work.examples import record_read
 from optimization.runs.work.settling import Finish
 from optimization.runs.work.sheet import Sheet
+from optimization.runs.work.tapes import DatabaseRegistry
 from optimization.runs.work.writer import Operation
 from optimization.trainers.carrying import carry_back
 from optimization.trainers.effects import Outcome
@@ -21,16 +21,13 @@ from optimization.trainers.effects import Outcome
 async def backward(sheet: Sheet, bench: Bench) -> Operation:
     """Carry the outcomes' feedback through their tapes; the result is {parameter name: texts}."""
     outcomes = [Outcome.model_validate(outcome) for outcome in sheet.item.payload["outcomes"]]
-    tapes = await bench.read(lambda: Tape.objects.in_bulk([o.tape for o in outcomes if o.tape]))
-    step = await bench.own_step(next(iter(tapes.values())).candidate if tapes else bench.current_candidate)
-    learning = {name: p for name, p in step.module.named_parameters() if p.requires_grad}
+    registry = await DatabaseRegistry.read(bench, sheet.item, [one.tape for one in outcomes if one.tape])
+    learning = {name: p for name, p in registry.step.module.named_parameters() if p.requires_grad}
     optimizer = optimizer_made(bench.program_config.optimizer, list(learning.items())).bind(bench.resources)
-    registry = MemoryRegistry(capacity=max(len(tapes), 1))
-    for tape in tapes.values():
-        registry.save(record_read(tape.record, step))
     with use_registry(registry):
         await carry_back(optimizer, outcomes, sheet.item.payload["aggregate"])
-    return Finish(sheet.item, {name: parameter.feedback for name, parameter in learning.items()})
+    texts = {name: parameter.feedback for name, parameter in learning.items()}
+    return Finish(sheet.item, texts, released=registry.released)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -12,12 +12,13 @@ from django.db import connections
 
 from optimization.core import TrainingStep
 from optimization.llm.messages import Resources
-from optimization.models import Candidate, Run
+from optimization.models import Candidate, Run, WorkItem
 from optimization.runs.assembly import judge_of, loss_made, program_at
-from optimization.runs.config import RunConfig
+from optimization.runs.config import Choice, RunConfig
 from optimization.runs.engine.leases import take
 from optimization.runs.kinds import config_of
 from optimization.runs.work.calls import JournaledResources
+from optimization.runs.work.lent import Lent
 from optimization.runs.work.sheet import Sheet, sheets_read
 from optimization.runs.work.writer import Operation, Writer
 
@@ -34,6 +35,7 @@ class Bench:
         self.resources = JournaledResources(resources, writer)
         self._writer = writer
         self._reader = reader
+        self._lent: Lent | None = None
         self._steps: dict[tuple[str, str], asyncio.Task[TrainingStep]] = {}
 
     @property
@@ -67,21 +69,32 @@ class Bench:
 
     def _take(self, kinds: Iterable[str], limit: int, alone: bool) -> list[Sheet]:
         items = take(kinds=kinds, run_id=self.run.pk, limit=limit, alone=alone)
-        return sheets_read(items) if items else []
+        return self.laid_out(items) if items else []
 
-    async def step(self, candidate: str, guide: str) -> TrainingStep:
-        """The candidate's program followed by its judge, bound and shared by all items that ask for it."""
-        key = (candidate, guide)
+    def laid_out(self, items: Sequence[WorkItem]) -> list[Sheet]:
+        """The items' sheets; those of a counterfactual run's first iteration with what the run is lent."""
+        sheets = sheets_read(items)
+        if self.run.without_id is not None:
+            for sheet in sheets:
+                if sheet.item.effect.iteration == self.run.forked_at:
+                    self._lent = sheet.lent = self._lent or Lent.read(self.run)
+        return sheets
+
+    async def step(self, item: WorkItem) -> TrainingStep:
+        """The program of the item's candidate followed by its judge, bound and shared by all items that ask for it."""
+        candidate, guide = item.payload["candidate"], item.payload["guide"]
+        learned_from = self.program_config.loss_at(item.effect.iteration, item.kind)
+        choice = learned_from if guide == "train" else judge_of(self.program_config)
+        key = (candidate, choice.model_dump_json())
         if key not in self._steps:
-            self._steps[key] = asyncio.create_task(self._make_step(candidate, guide))
+            self._steps[key] = asyncio.create_task(self._make_step(candidate, choice))
         return await asyncio.shield(self._steps[key])
 
-    async def own_step(self, candidate: str) -> TrainingStep:
+    async def own_step(self, candidate: str, item: WorkItem) -> TrainingStep:
         """A training step of the caller's own, whose parameters it may fill with feedback."""
-        return await self._make_step(candidate, "train")
+        return await self._make_step(candidate, self.program_config.loss_at(item.effect.iteration))
 
-    async def _make_step(self, candidate: str, guide: str) -> TrainingStep:
-        choice = self.program_config.loss if guide == "train" else judge_of(self.program_config)
+    async def _make_step(self, candidate: str, choice: Choice) -> TrainingStep:
         program = await self.read(lambda: program_at(Candidate.objects.get(run=self.run, key=candidate)))
         return TrainingStep(program, loss_made(choice)).train().bind(self.resources)
 

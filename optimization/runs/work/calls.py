@@ -32,6 +32,8 @@ class JournaledResources:
         if stored and stored.digest != digest and sheet.anew:
             key = other_key(key, digest)
             stored = sheet.calls.get(key)
+        if stored is None and (lent := sheet.lent.call(key, digest)):
+            return completion_of(lent)
         if stored:
             if stored.digest != digest:
                 raise JournalMismatch(

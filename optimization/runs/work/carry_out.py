@@ -7,6 +7,7 @@ and then stops the run in words, with the item kept; any other error costs, past
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from optimization.llm import EndpointError
 from optimization.llm.scope import Suspended
@@ -18,6 +19,7 @@ from optimization.runs.work.examples import evaluate, forward
 from optimization.runs.work.proposals import propose
 from optimization.runs.work.settling import Adopt, Attention, GiveUp, Park, Return, StoodIn
 from optimization.runs.work.sheet import Sheet, at_work
+from optimization.runs.work.terms import terms_of
 from optimization.runs.work.writer import Operation
 
 ERRORS_ALLOWED = 3
@@ -41,10 +43,9 @@ async def carry_out(sheet: Sheet, bench: Bench) -> None:
             # Nobody is asked anew for what came late: it stays as it was counted.
             await bench.write(GiveUp(sheet.item, f"The late answer leads to another question: {waits.key}."))
             return
-        people = bench.config.people
-        done = Park(
-            sheet.item, dict(sheet.asked), sheet.item.payload["audience"], people.wanted, people.within
-        )
+        audience = sheet.item.payload["audience"]
+        terms = await bench.read(partial(terms_of, bench.run, bench.config.people, audience))
+        done = Park(sheet.item, dict(sheet.asked), audience, bench.config.people.within, terms)
     except EndpointError as error:
         done = _after_endpoint(sheet, error)
     except JournalMismatch as mismatch:

@@ -14,8 +14,8 @@ from optimization.runs.engine.candidates import candidate_create
 from optimization.runs.engine.leases import mine, settle
 from optimization.runs.work.backward import CarriedBack
 from optimization.runs.work.bench import Bench
-from optimization.runs.work.examples import record_read
 from optimization.runs.work.sheet import Sheet
+from optimization.runs.work.tapes import record_read
 from optimization.runs.work.writer import Operation
 from optimization.trainers.effects import Proposal
 
@@ -31,7 +31,7 @@ class Written:
 async def propose(sheet: Sheet, bench: Bench) -> Operation:
     """Let the optimizer write its candidates from the iteration's feedback; nothing is applied."""
     payload = sheet.item.payload
-    step = await bench.own_step(payload["candidate"])
+    step = await bench.own_step(payload["candidate"], sheet.item)
     program = step.module
     learning = [
         (name, parameter) for name, parameter in program.named_parameters() if parameter.requires_grad

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
 from django.db.models.functions import Now
 
-from optimization.feedback.services import request_open
+from optimization.feedback.services import item_wake, request_open
 from optimization.losses.questions import Question
 from optimization.models import (
     Audience,
@@ -29,18 +29,22 @@ from optimization.runs.states import run_move
 
 @dataclass(frozen=True)
 class Finish:
-    """The item is done: its result, and the tapes that it made."""
+    """The item is done: its result, the tapes that it made, and those that it consumed."""
 
     item: WorkItem
     result: Any
     tapes: Sequence[Tape] = ()
+    released: Sequence[str] = ()
 
     @classmethod
     def apply(cls, batch: Sequence[Self]) -> list[bool]:
         fault("before_commit")
         kept = [settle(operation.item, operation.result) for operation in batch]
-        mine_alone = (operation for operation, was_mine in zip(batch, kept, strict=True) if was_mine)
+        mine_alone = [operation for operation, was_mine in zip(batch, kept, strict=True) if was_mine]
         Tape.objects.bulk_create(tape for operation in mine_alone for tape in operation.tapes)
+        for operation in mine_alone:
+            if operation.released:
+                Tape.objects.filter(pk__in=operation.released).update(released_by=operation.item)
         return kept
 
 
@@ -51,8 +55,8 @@ class Park:
     item: WorkItem
     asked: dict[str, Question] = field(default_factory=dict)
     audience: str = "people"
-    wanted: int = 1
     within: timedelta | None = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def apply(cls, batch: Sequence[Self]) -> list[bool]:
@@ -71,15 +75,19 @@ class Park:
         if run.state == RunState.CANCELLED:
             return True
         known.exclude(item=self.item).update(item=self.item)
-        for key, question in self.asked.items():
+        opened = [
             request_open(
                 item=self.item,
                 key=key,
                 question=question,
                 audience=self.audience,
-                wanted=self.wanted,
                 within=self.within if self.audience == Audience.PEOPLE else None,
+                **self.terms,
             )
+            for key, question in self.asked.items()
+        ]
+        if opened and all(request.state == RequestState.ANSWERED for request in opened):
+            item_wake(self.item.pk, self.item.run_id)
         return True
 
 

@@ -13,12 +13,16 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, TypedDict
 
+from django.db.models import QuerySet
+
 from optimization.llm.messages import Resources
 from optimization.llm.scope import Scope, Suspended, current_scope, scoped
 from optimization.losses.desks import use_desk
-from optimization.losses.questions import ANSWER, QUESTION, Answer, Question
+from optimization.losses.questions import QUESTION, Answer, Question
 from optimization.losses.standing_in import answered_by_model
-from optimization.models import Call, Example, FeedbackRequest, RequestState, Run, WorkItem
+from optimization.models import Call, Example, FeedbackRequest, Run, WorkItem
+from optimization.runs.work.lent import Lent
+from optimization.runs.work.reading import answers_read
 
 STAND_IN_MODEL = "model"
 
@@ -50,7 +54,8 @@ class Sheet:
     Begun `anew`, the item may ask models and people something else than what is stored under the same key: an answer
     that it reads was edited, or its iteration restarted. Both are kept then, the new one under the key with its digest.
     `adopted` gathers what an item before it in the same place has left, and this one uses: calls and questions by id;
-    `stood_in` what a model answered in place of people, by the question's id.
+    `stood_in` what a model answered in place of people, by the question's id. `lent` is what a counterfactual run has of
+    its parent.
     """
 
     item: WorkItem
@@ -59,6 +64,7 @@ class Sheet:
     questions: Mapping[str, Stored] = field(default_factory=dict)
     asked: dict[str, Question] = field(default_factory=dict)
     anew: bool = False
+    lent: Lent = field(default_factory=Lent)
     adopted: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
     stood_in: dict[int, dict[str, Any]] = field(default_factory=dict)
 
@@ -84,8 +90,8 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
     for call in Call.objects.filter(item__in=again):
         calls[call.item_id or 0][call.key] = call
     questions: dict[int, dict[str, Stored]] = defaultdict(dict)
-    for request in FeedbackRequest.objects.filter(item__in=again).prefetch_related("answers"):
-        questions[request.item_id or 0][request.key] = _stored(request)
+    for request, stored in _stored(FeedbackRequest.objects.filter(item__in=again)):
+        questions[request.item_id or 0][request.key] = stored
     for item in items:
         if item.late:
             calls[item.pk], questions[item.pk] = _with_late(item, calls[item.pk])
@@ -115,55 +121,46 @@ def _leave_behind(sheets: Sequence[Sheet]) -> None:
     left = {"run": item.run_id, "iteration": item.effect.iteration, "item": None}
     calls: dict[str, dict[str, Call]] = defaultdict(dict)
     for call in Call.objects.filter(**left):
-        calls[_place_in(call.key)][call.key] = call
+        calls[place_in(call.key)][call.key] = call
     questions: dict[str, dict[str, Stored]] = defaultdict(dict)
-    for request in FeedbackRequest.objects.filter(**left).prefetch_related("answers"):
-        questions[_place_in(request.key)][request.key] = _stored(request)
+    for request, stored in _stored(FeedbackRequest.objects.filter(**left)):
+        questions[place_in(request.key)][request.key] = stored
     for sheet in sheets:
-        place = _place_in(Scope(**sheet.scope()).key())
+        place = place_of(sheet.item)
         sheet.anew = True
         sheet.calls = {**calls[place], **sheet.calls}
         sheet.questions = {**questions[place], **sheet.questions}
 
 
-def _place_in(key: str) -> str:
+def place_in(key: str) -> str:
     """The part of a key that all calls and questions of an item have in common."""
     return key.rsplit("/", 3)[0]
 
 
 def _with_late(item: WorkItem, calls: Mapping[str, Call]) -> tuple[dict[str, Call], dict[str, Stored]]:
     """What the item whose work is done once more has stored, with the late versions of the answers to it."""
-    late: Mapping[str, int] = item.payload["late"]
     known = {call.key: call for call in Call.objects.filter(item=item.payload["of"])}
-    questions = {}
     asked = FeedbackRequest.objects.filter(item=item.payload["of"])
-    for request in asked.prefetch_related("answers__versions"):
-        bodies = []
-        for answer in sorted(request.answers.all(), key=lambda answer: answer.pk):
-            version = late.get(str(answer.pk))
-            if version:
-                bodies += [one.body for one in answer.versions.all() if one.number == version]
-            elif version == 0 or not answer.late:
-                bodies.append(answer.body)
-        answers = [ANSWER.validate_python(body) for body in bodies]
-        questions[request.key] = Stored(
-            request.pk, QUESTION.validate_python(request.question), answers, _missing(request, answers)
+    late: Mapping[str, int] = item.payload["late"]
+    return known | dict(calls), {request.key: stored for request, stored in _stored(asked, late)}
+
+
+def place_of(item: WorkItem) -> str:
+    return place_in(Scope(**Sheet(item).scope()).key())
+
+
+def _stored(
+    requests: QuerySet[FeedbackRequest], late: Mapping[str, int] | None = None
+) -> Iterator[tuple[FeedbackRequest, Stored]]:
+    for request, answers in answers_read(requests, late=late or {}):
+        question = QUESTION.validate_python(request.question)
+        missing = (
+            answers is not None and len(answers) < request.wanted and not hasattr(request, "adjudication")
         )
-    return known | dict(calls), questions
-
-
-def _missing(request: FeedbackRequest, answers: Sequence[Answer]) -> bool:
-    """Whether a model is to be asked for the answers that did not come in time."""
-    return request.stand_in == STAND_IN_MODEL and len(answers) < request.wanted
-
-
-def _stored(request: FeedbackRequest) -> Stored:
-    question = QUESTION.validate_python(request.question)
-    if request.state not in {RequestState.ANSWERED, RequestState.EXPIRED}:
-        return Stored(request.pk, question, None)
-    given = sorted((one for one in request.answers.all() if not one.late), key=lambda answer: answer.pk)
-    answers = [ANSWER.validate_python(answer.body) for answer in given]
-    return Stored(request.pk, question, answers, _missing(request, answers))
+        yield (
+            request,
+            Stored(request.pk, question, answers, missing and request.stand_in == STAND_IN_MODEL),
+        )
 
 
 def _place(item: WorkItem) -> tuple[str, int]:
@@ -217,6 +214,8 @@ class QueueDesk:
         if stored and sheet.anew and _plain(stored.question) != _plain(question):
             key = other_key(key, sha256(_plain(question).encode()).hexdigest())
             stored = sheet.questions.get(key)
+        if stored is None and (given := sheet.lent.answers(key, question)) is not None:
+            return given
         if stored and stored.answers is not None:
             sheet.adopted[1].add(stored.request)
             return [*stored.answers, *(await self._stand_in(stored, sheet) if stored.stand_in else ())]

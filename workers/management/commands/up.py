@@ -13,12 +13,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from optimization.accounts.bootstrap import SignIn, bootstrap_workspace
+from project.celery import app as celery_app
+from project.settings import celery_broker
+from workers.pulse import ask_for_pulses, pulses
+from workers.stopping import under_way
 from workers.supervisor import processes
 from workers.supervisor.broker import NoBroker, resolve_broker
 from workers.supervisor.lock import AlreadyRunning, data_folder_lock
 from workers.supervisor.ports import PortTaken, kept_port, web_listener
 from workers.supervisor.readiness import wait_until_answers
 from workers.supervisor.stack import Plan, Stack
+from workers.supervisor.watch import Watch
 from workers.supervisor.welcome import welcome
 
 USUAL_PORT = 8000
@@ -51,7 +56,24 @@ class Command(BaseCommand):
                     self.stdout.flush()
 
                 reachable = LOCAL if options["host"] in {"0.0.0.0", "::"} else options["host"]
-                asyncio.run(Stack(plan, lambda: wait_until_answers(reachable, port), announce).run())
+                watch = Watch(
+                    [process.name for process in plan.processes if process.is_worker],
+                    every=settings.LIVENESS_SECONDS,
+                    heartbeat=settings.HEARTBEAT_SECONDS,
+                    ask=ask_for_pulses,
+                    read=pulses,
+                )
+                stack = Stack(
+                    plan,
+                    lambda: wait_until_answers(reachable, port),
+                    announce,
+                    watch=watch,
+                    under_way=under_way,
+                )
+                celery_app.conf.update(
+                    broker_url=os.environ.get("CELERY_BROKER_URL") or celery_broker(plan.broker.url)
+                )
+                asyncio.run(stack.run())
         except (AlreadyRunning, NoBroker, PortTaken) as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 // reconnect, a focus and every 20 seconds lead to the same fetch, so that a lost message costs time and nothing else.
 
 import { drawCurve } from "./curve.js";
+import { drawFigures } from "./figures.js";
 import { follow } from "./socket.js";
 import { showTimes } from "./times.js";
 
@@ -25,6 +26,7 @@ function replace(part) {
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   showTimes(part);
   drawCurve(part);
+  drawFigures(part);
 }
 
 async function fetchParts() {
@@ -65,3 +67,4 @@ window.addEventListener("focus", refresh);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 setInterval(() => document.hidden || refresh(), EVERY);
 drawCurve(page);
+drawFigures(page);

@@ -1,5 +1,6 @@
 // The desk of an annotator: read, judge, Enter, next.
 
+import { watchAhead } from "./ahead.js";
 import { watchAspects } from "./aspects.js";
 import { watchDrafts } from "./drafts.js";
 import { watchHold } from "./hold.js";
@@ -13,6 +14,7 @@ import { watchSides } from "./sides.js";
 import { watchTime } from "./time.js";
 
 watchSending();
+watchAhead();
 watchHold();
 watchDrafts();
 watchTime();

@@ -18,7 +18,7 @@ export function show(html) {
   const before = desk();
   const fresh = new DOMParser().parseFromString(html, "text/html");
   for (const id of REGIONS) {
-    const region = fresh.getElementById(id);
+    const region = [...fresh.querySelectorAll(`#${id}`)].at(-1); // of two the later one is newer
     if (region) document.getElementById(id).replaceWith(document.adoptNode(region));
   }
   showTimes(desk());

@@ -1,6 +1,7 @@
 // Sends the desk's forms. The answer to each is the next item; whatever goes wrong, what was typed stays.
 // A second click while one is under way does nothing; sending again repeats the same client key, so it counts once.
 
+import { aheadName, takeAhead } from "./ahead.js";
 import { ask } from "./ask.js";
 import { forget } from "./drafts.js";
 import { drop, keepForLater } from "./outbox.js";
@@ -51,32 +52,42 @@ function send(form, address) {
     forget(request);
     drop(request);
   };
-  return goOn(() => ask(address, new FormData(form)), isAnswer ? "Sent." : "", whenDone, { whenAway });
+  const body = new FormData(form);
+  return goOn(() => ask(address, body, { "Desk-Ahead": aheadName() }), isAnswer ? "Sent." : "", whenDone, { whenAway });
 }
 
 async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway } = {}) {
   if (underWay) return;
   underWay = true;
   document.getElementById("send")?.setAttribute("aria-disabled", "true");
-  const { outcome, text, elsewhere } = await question();
+  const { outcome, text, elsewhere, ahead } = await question();
   underWay = false;
   document.getElementById("send")?.removeAttribute("aria-disabled");
   if (outcome === "done") {
     afterwards();
     clearNotice();
     if (elsewhere) return location.assign(elsewhere);
-    show(text);
-    window.scrollTo(0, 0);
-    desk().focus({ preventScroll: true });
+    showNext(ahead ? takeAhead() + text : text);
     announce(instead || `${said} ${isEmpty() ? "Nothing else waits." : "Next item."}`);
   } else if (outcome === "refused" || outcome === "lost") {
     show(text);
     showTrouble();
   } else {
     skipping()?.close();
-    if (whenAway && (outcome === "unreachable" || outcome === "failed")) whenAway();
-    notice(outcome);
+    const next = takeAhead();
+    const keeps = whenAway && (outcome === "unreachable" || outcome === "failed");
+    if (keeps) whenAway();
+    if (keeps && next) {
+      showNext(next);
+      announce("Not connected. Your answer is kept in this browser. Next item.");
+    } else notice(outcome);
   }
+}
+
+function showNext(html) {
+  show(html);
+  window.scrollTo(0, 0);
+  desk().focus({ preventScroll: true });
 }
 
 function showTrouble() {

@@ -1,0 +1,176 @@
+"""The queue under load: the real server before a scratch database, annotators over REST in a process of their own.
+
+    python -m benchmarks.desk                    everything, at the sizes of docs/desk.md
+    python -m benchmarks.desk rush calm --items 10000 --seconds 10
+    python -m benchmarks.desk rush --server sqlite
+
+1. rush: annotators without a pause; an answer brings the next question in the same round trip.
+2. calm: many annotators who pause between answers, over a long queue with several answers a question.
+3. abandoned: the price of a claim before and after so many claims that nobody comes back to.
+4. flat: the price of a claim over queues of growing length.
+5. sockets: from the commit of a new question to the browser that gets it, with many sockets open.
+
+PostgreSQL is named by --server or DATABASE_URL; the database that a run makes is dropped afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.queue_load.annotators import Tally, percentile
+from benchmarks.queue_load.sockets import sockets
+from benchmarks.queue_load.stage import Stage, stage
+
+console = Console()
+PAUSE = (3.0, 10.0)
+
+
+def rush(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+    at.rows("queue", items=given.items, wanted=1)
+    done = at.load(tokens[: given.annotators], given.seconds)
+    told = at.rows("verdict")
+    _table(
+        f"rush: {given.annotators} annotators without a pause, {given.items:,} questions",
+        [
+            ("answers a second", f"{done.taken / done.seconds:.0f}"),
+            ("next and submit, p50 / p95 ms", _both(done.answers)),
+            (
+                "lost, doubled, over the number",
+                f"{done.taken - told['answers']}, {told['doubled']}, {told['over']}",
+            ),
+            ("statuses that should not be", str(done.wrong or "none")),
+        ],
+    )
+
+
+def calm(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+    at.rows("queue", items=given.long, wanted=3)
+    done = at.load(tokens[: given.crowd], given.seconds, pause=PAUSE)
+    told = at.rows("verdict")
+    _table(
+        f"calm: {given.crowd} annotators, pauses of 3 to 10 s, {given.long:,} questions for three each",
+        [
+            ("answers", f"{done.taken}"),
+            ("next and submit, p50 / p95 ms", _both(done.answers)),
+            ("first claim, p95 ms", f"{percentile(done.claims, 0.95):.0f}"),
+            (
+                "lost, doubled, over the number",
+                f"{done.taken - told['answers']}, {told['doubled']}, {told['over']}",
+            ),
+            ("statuses that should not be", str(done.wrong or "none")),
+        ],
+    )
+
+
+def abandoned(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+    """The claims hold their places at first; then their time runs out, and whoever asks next frees them."""
+    workers, rest = tokens[: given.few], tokens[given.few :]
+    before: list[float] = []
+    held: list[float] = []
+    lapsed: list[float] = []
+    for _ in range(given.rounds):
+        at.rows("queue", items=given.items, wanted=1)
+        before += at.load(workers, given.seconds / 3).answers
+        at.load(rest[: given.abandoned], 60, deed="abandon")
+        held += at.load(workers, given.seconds / 3).answers
+        at.rows("expire")
+        lapsed += at.load(workers, given.seconds / 3).answers
+    rows = [("before", before), ("held", held), ("run out", lapsed)]
+    base = percentile(before, 0.95)
+    _table(
+        f"{min(given.abandoned, len(rest)):,} abandoned claims, {given.few} annotators",
+        [
+            (f"{name}: p95 ms, ratio", f"{percentile(times, 0.95):.0f}, {percentile(times, 0.95) / base:.2f}")
+            for name, times in rows
+        ],
+    )
+
+
+def flat(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+    rows, base = [], 0.0
+    for items in given.lengths:
+        at.rows("queue", items=items, wanted=3)
+        at.load(tokens[: given.few], 1.0)
+        done: Tally = at.load(tokens[: given.few], given.seconds / 2)
+        p95 = percentile(done.answers, 0.95)
+        base = base or p95
+        rows.append((f"{items:,} questions: p50 / p95 ms, ratio", f"{_both(done.answers)}, {p95 / base:.2f}"))
+    _table(f"flat: {given.few} annotators over queues of growing length", rows)
+
+
+def live(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+    at.rows("queue", items=0, wanted=1)
+    told = sockets(at, tokens[: given.sockets], given.events)
+    _table(
+        f"sockets: {given.sockets} open, {given.events} questions one after another",
+        [
+            ("commit to the word on a socket, p50 / p95 ms", _both(told.heard)),
+            ("commit to the question in hand, p50 / p95 ms", _both(told.held)),
+            ("questions that nobody got", str(told.missed)),
+        ],
+    )
+
+
+PARTS = {"rush": rush, "calm": calm, "abandoned": abandoned, "flat": flat, "sockets": live}
+
+
+def _both(times: list[float]) -> str:
+    return f"{percentile(times, 0.5):.0f} / {percentile(times, 0.95):.0f}"
+
+
+def _table(title: str, rows: list[tuple[str, str]]) -> None:
+    table = Table(title=title, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all of them where none is named")
+    parser.add_argument("--server", default=_server(), help="sqlite, or postgresql://user@host:port")
+    parser.add_argument("--web", type=int, default=1, help="web processes")
+    parser.add_argument("--threads", type=int, help="threads of each; else the product's own number")
+    parser.add_argument("--annotators", type=int, default=32)
+    parser.add_argument(
+        "--few", type=int, default=4, help="annotators where the price of one claim is measured"
+    )
+    parser.add_argument("--crowd", type=int, default=200)
+    parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--long", type=int, default=100_000)
+    parser.add_argument("--abandoned", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
+    parser.add_argument("--sockets", type=int, default=200)
+    parser.add_argument("--events", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    given = parser.parse_args()
+    parts = given.parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    console.print(f"{os.cpu_count()} cores; load before the run: {load}; {given.web} web process(es)")
+    needed = max(
+        given.crowd, given.annotators, given.sockets, given.few + given.abandoned * ("abandoned" in parts)
+    )
+    with stage(given.server, given.web, given.threads) as at, console.status("at work"):
+        tokens = at.rows("people", count=needed)
+        for part in parts:
+            PARTS[part](given, at, tokens)
+
+
+def _server() -> str:
+    """The server of DATABASE_URL, else a PostgreSQL on this machine."""
+    url = urlsplit(os.environ.get("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/"))
+    return "sqlite" if url.scheme == "sqlite" else url._replace(path="").geturl()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""GRPO steps beside TRL's: the same model, prompts, reward and sizes, turn by turn in the same run.
+
+    python -m benchmarks.policy                      this trainer alone
+    python -m benchmarks.policy --trl PYTHON         and TRL, by a Python that has it (it pins packages of its own)
+    python -m benchmarks.policy --growth             how a step's cost grows with completions and with length
+
+The model is a GPT-2 of 4 layers, 128 wide, byte-level, 0.83 million weights, made from scratch. A step samples 64
+completions of 64 tokens, groups of 8, KL penalty on, one optimizer step; the reward is the share of even tokens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+SIZES: dict[str, Any] = {"completions": 64, "group": 8, "length": 64, "learning_rate": 1e-3}
+PROMPTS = [f"Tell me about number {number}: " for number in range(10, 26)]
+WARM = 3
+
+
+def make_model(folder: Path) -> None:
+    from optimization.policy.models import save_model
+    from optimization.policy.tokenisation import ByteTokenizer
+    from optimization.policy.transformer import Architecture, Transformer
+
+    save_model(folder, Transformer(Architecture(context=256, width=128, layers=4, heads=4)), ByteTokenizer())
+
+
+def ours(folder: Path, steps: int, sizes: dict[str, Any]) -> dict[str, list[float]]:
+    """Seconds, completion tokens and mean reward of each step."""
+    from optimization.policy.components import Component
+    from optimization.policy.config import GRPOConfig, Sampling
+    from optimization.policy.grpo import GRPOTrainer
+    from optimization.policy.models import load_model
+    from optimization.policy.rollouts import Prompt, Rollout
+
+    def even(rollouts: Sequence[Rollout]) -> list[float | None]:
+        return [sum(token % 2 == 0 for token in one.tokens) / len(one.tokens) for one in rollouts]
+
+    class Endless(type(load_model(folder)[1])):  # type: ignore[misc]
+        """Every completion is as long as it may be: both trainers then do the same work."""
+
+        ends: frozenset[int] = frozenset()
+
+    policy, _ = load_model(folder)
+    trainer = GRPOTrainer(
+        policy,
+        Endless(),
+        [Component("even", {"train": [Prompt(text=prompt) for prompt in sizes["prompts"]]}, even)],
+        GRPOConfig(
+            learning_rate=sizes["learning_rate"],
+            prompts_per_step=sizes["completions"] // sizes["group"],
+            group_size=sizes["group"],
+            micro_batch_size=sizes["completions"],
+            sampling=Sampling(max_tokens=sizes["length"]),
+        ),
+        device=sizes.get("device", "cpu"),
+    )
+    found: dict[str, list[float]] = {"seconds": [], "tokens": [], "rewards": []}
+    for step in range(steps):
+        started = time.perf_counter()
+        (metrics,) = trainer.train(step + 1)
+        found["seconds"].append(time.perf_counter() - started)
+        found["tokens"].append(metrics["length"] * metrics["rollouts"])
+        found["rewards"].append(metrics["reward"])
+    return found
+
+
+def run(python: str, module: str, folder: Path, steps: int, threads: int, sizes: dict[str, Any]) -> Any:
+    """A contender in a process of its own; its figures."""
+    environment = os.environ | {
+        "OMP_NUM_THREADS": str(threads),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    done = subprocess.run(
+        [python, "-m", module, str(folder), str(steps), str(threads), json.dumps(sizes)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{module} failed:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def compare(console: Console, trl: str, steps: int, rounds: int, threads: int) -> None:
+    sizes = SIZES | {"prompts": PROMPTS}
+    contenders = {"Handgrad": (sys.executable, "benchmarks.contenders.handgrad_grpo")}
+    if trl:
+        contenders["TRL"] = (trl, "benchmarks.contenders.trl_grpo")
+    found: dict[str, list[Any]] = {name: [] for name in contenders}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        make_model(folder)
+        for turn in range(rounds):
+            for name, (python, module) in contenders.items():
+                console.print(f"round {turn + 1} of {rounds}: {name}")
+                found[name].append(run(python, module, folder, steps, threads, sizes))
+    table = Table(
+        title=f"{SIZES['completions']} completions of {SIZES['length']} tokens a step, {threads} threads"
+    )
+    for column in (
+        "",
+        "s a step, median",
+        "fastest",
+        "tokens a second",
+        "reward, first 3",
+        "reward, last 3",
+        "steps",
+    ):
+        table.add_column(column, justify="left" if not column else "right")
+    medians = {}
+    for name, results in found.items():
+        seconds = [one for result in results for one in result["seconds"][WARM:]]
+        medians[name] = statistics.median(seconds)
+        tokens = statistics.mean(results[0]["tokens"])
+        rewards = results[0]["rewards"]
+        table.add_row(
+            name,
+            f"{medians[name]:.3f}",
+            f"{min(seconds):.3f}",
+            f"{tokens / medians[name]:,.0f}",
+            f"{statistics.mean(rewards[:3]):.3f}",
+            f"{statistics.mean(rewards[-3:]):.3f}",
+            str(len(rewards)),
+        )
+    console.print(table)
+    if trl:
+        console.print(f"TRL / Handgrad: {medians['TRL'] / medians['Handgrad']:.2f}")
+
+
+def growth(console: Console, threads: int) -> None:
+    """Seconds a step for twice and four times the completions, and the length."""
+    table = Table(title=f"Seconds a step, {threads} threads")
+    for column in ("completions", "length", "s a step", "ms a completion token"):
+        table.add_column(column, justify="right")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        make_model(folder)
+        for completions, length in ((32, 32), (64, 32), (128, 32), (256, 32), (64, 64), (64, 128)):
+            sizes = SIZES | {"prompts": PROMPTS, "completions": completions, "length": length}
+            seconds = run(sys.executable, "benchmarks.contenders.handgrad_grpo", folder, 8, threads, sizes)[
+                "seconds"
+            ][WARM:]
+            median = statistics.median(seconds)
+            table.add_row(
+                str(completions), str(length), f"{median:.3f}", f"{1000 * median / completions / length:.4f}"
+            )
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trl", default="", help="a Python that has trl")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--growth", action="store_true")
+    chosen = parser.parse_args()
+    console = Console()
+    if chosen.growth:
+        growth(console, chosen.threads)
+    else:
+        compare(console, chosen.trl, chosen.steps, chosen.rounds, chosen.threads)
+
+
+if __name__ == "__main__":
+    main()

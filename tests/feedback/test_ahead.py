@@ -1,0 +1,111 @@
+"""The next question is reserved while one is judged, softly: nobody goes without for it, and nobody meets it twice."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from optimization.feedback.errors import HoldLost
+from optimization.feedback.selectors import queue_counts
+from optimization.feedback.services import (
+    answer_submit,
+    claim_ahead,
+    claim_next,
+    claim_release,
+    claim_renew,
+)
+from optimization.models import Claim, ClaimState
+from tests.feedback.scene import GOOD, Scene, let_expire, rubric
+
+
+def take(scene: Scene, user: User) -> Claim:
+    taken = claim_next(workspace=scene.workspace, user=user)
+    assert taken is not None
+    return taken
+
+
+def reserve(scene: Scene, user: User) -> Claim:
+    reserved = claim_ahead(workspace=scene.workspace, user=user)
+    assert reserved is not None
+    return reserved
+
+
+def answer(claim: Claim) -> None:
+    answer_submit(
+        request=claim.request, user=claim.user, fence=claim.fence, client_key=str(claim.pk), body=GOOD
+    )
+
+
+def test_what_is_reserved_comes_next_under_the_same_fence(scene: Scene, dana: User) -> None:
+    for _ in range(3):
+        scene.ask()
+    first, reserved = take(scene, dana), reserve(scene, dana)
+    assert reserve(scene, dana) == reserved
+    assert take(scene, dana) == first
+    assert queue_counts(workspace=scene.workspace, user=dana).waiting == 2
+    answer(first)
+    following = take(scene, dana)
+    assert (following, following.fence, following.ahead) == (reserved, reserved.fence, False)
+
+
+def test_one_is_reserved_for_others_only_while_there_are_more(scene: Scene, dana: User, omar: User) -> None:
+    scene.ask()
+    scene.ask()
+    first, reserved = take(scene, dana), reserve(scene, dana)
+    taken = take(scene, omar)
+    assert taken.request == reserved.request
+    reserved.refresh_from_db()
+    assert reserved.state == ClaimState.LAPSED
+    taken.request.refresh_from_db()
+    assert (taken.request.taken, taken.fence) == (1, reserved.fence + 1)
+    assert claim_next(workspace=scene.workspace, user=scene.person("ines")) is None
+    answer(first)
+    assert claim_next(workspace=scene.workspace, user=dana) is None
+    with pytest.raises(HoldLost, match="somebody else has taken it"):
+        answer(reserved)
+
+
+def test_a_reservation_lives_as_long_as_the_hold_before_it(scene: Scene, dana: User, omar: User) -> None:
+    scene.ask()
+    scene.ask()
+    first, reserved = take(scene, dana), reserve(scene, dana)
+    Claim.objects.filter(pk=reserved.pk).update(expires_at=first.created_at)
+    renewed = claim_renew(request=first.request, user=dana, fence=first.fence)
+    reserved.refresh_from_db()
+    assert reserved.expires_at == renewed.expires_at
+    let_expire(first)
+    let_expire(reserved)
+    assert {take(scene, omar).request, take(scene, scene.person("ines")).request} == {
+        first.request,
+        reserved.request,
+    }
+
+
+def test_nothing_is_reserved_for_somebody_with_empty_hands(scene: Scene, dana: User) -> None:
+    scene.ask(wanted=2)
+    assert claim_ahead(workspace=scene.workspace, user=dana) is None
+    held = take(scene, dana)
+    assert claim_ahead(workspace=scene.workspace, user=dana) is None
+    claim_release(request=held.request, user=dana, fence=held.fence)
+    assert take(scene, dana).request == held.request
+
+
+def test_what_the_browser_has_is_not_sent_again(client: Client, scene: Scene, dana: User) -> None:
+    for text in ("One", "Two"):
+        scene.ask(rubric(text))
+    client.force_login(dana)
+    client.get("/judge/")
+    ahead = client.get("/judge/ahead/", headers={"HX-Request": "true"})
+    assert "Two" in ahead.content.decode()
+    held = Claim.objects.get(ahead=False)
+    sent = {"fence": held.fence, "client_key": "k", "score": "5"}
+    reply = client.post(
+        f"/judge/{held.request_id}/answer/",
+        sent,
+        headers={"HX-Request": "true", "Desk-Ahead": ahead.headers["Desk-Ahead"]},
+    )
+    assert reply.headers["Desk-Ahead"] == ahead.headers["Desk-Ahead"]
+    assert 'id="counts"' in reply.content.decode()
+    assert "Two" not in reply.content.decode()
+    assert client.get("/judge/ahead/", headers={"HX-Request": "true"}).status_code == 204

@@ -1,0 +1,117 @@
+"""A policy's pages show what its run did, to those who may read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from optimization.models import Run, RunKind, Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def client(operator: User) -> Client:
+    client = Client()
+    client.force_login(operator)
+    return client
+
+
+@pytest.fixture
+def finished(launch: Callable[..., Run], play: Callable[[Run], Run]) -> Run:
+    return play(launch(iterations=2))
+
+
+def text(client: Client, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.content[:400]
+    return answer.content.decode()
+
+
+def test_the_pages_of_a_run_show_steps_groups_and_checkpoints(client: Client, finished: Run) -> None:
+    page = text(client, f"/runs/{finished.pk}/")
+    for told in ("Reward of the batch", "KL from the start", "Clipped tokens", "Entropy", "Length, tokens"):
+        assert told in page
+    assert "Groups without variance" in page
+    assert "Tokens a second" in page
+    assert "GRPO · 3 prompts of 4 completions a step · a check in code" in page
+    assert page.count('class="groups__row"') == 3
+
+    step = text(client, f"/runs/{finished.pk}/steps/1/")
+    assert "3 groups" in step
+    group = text(client, f"/runs/{finished.pk}/steps/1/groups/0/")
+    assert group.count('class="sample"') == 4
+    assert "ratio" in group
+    assert "KL" in group
+    assert 'class="token' in group
+
+    checkpoints = text(client, f"/runs/{finished.pk}/checkpoints/?a=initial&b=step-2")
+    assert checkpoints.count('data-label="Gain"') == 2
+    answer: Any = client.get(f"/runs/{finished.pk}/checkpoints/step-2/")
+    assert answer["Content-Disposition"] == f'attachment; filename="run-{finished.pk}-step-2.tar"'
+
+
+def test_a_page_that_has_everything_is_sent_nothing(client: Client, finished: Run) -> None:
+    page = text(client, f"/runs/{finished.pk}/")
+    have = ",".join(re.findall(r'data-digest="(\w+)"', page))
+
+    assert client.get(f"/runs/{finished.pk}/live/?have={have}").status_code == 204
+
+
+def test_a_run_that_has_just_begun_says_what_comes(client: Client, launch: Callable[..., Run]) -> None:
+    run = launch()
+
+    page = text(client, f"/runs/{run.pk}/")
+
+    assert "the first comes when the policy, as it begins, has answered the test prompts" in page
+    assert "every step that had something to learn from leaves one" in page
+    assert client.get(f"/runs/{run.pk}/steps/1/").status_code == 404
+    assert "No checkpoint yet" in text(client, f"/runs/{run.pk}/checkpoints/")
+
+
+def test_it_is_launched_from_the_form_and_again_like_before(client: Client, team: Workspace) -> None:
+    page = client.get("/runs/launch/policy/")
+    sent = {name: "" if (value := field.value()) is None else value for name, field in _fields(page)}
+    sent |= {"iterations": 3, "device": "cpu"}
+
+    answer = client.post("/runs/launch/policy/", sent)
+
+    run = Run.objects.get(kind=RunKind.POLICY)
+    assert answer["Location"] == f"/runs/{run.pk}/"
+    assert run.config["components"][0]["prompt"] == "{ticket}\nTeam: "
+    assert run.config["components"][0]["reward"]["args"]["verifier"] == {"name": "exact"}
+    again = client.get(f"/runs/launch/policy/?like={run.pk}")
+    assert again.context["form"]["iterations"].value() == 3
+    assert "768" in client.post("/runs/launch/policy/estimate/", sent | {"iterations": 3}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"prompt": "{subject}"}, "prompt", "asks for subject"),
+        ({"group_size": "1"}, "group_size", "greater than or equal to 2"),
+        ({"device": "tpu"}, "device", "pattern"),
+        ({"check": "regex", "check_arguments": '{"pattern": "("}'}, "check_arguments", ""),
+        ({"components": '[{"name": "x"}]'}, "components", ""),
+    ],
+)
+def test_what_cannot_be_is_said_beside_its_field(
+    changes: dict[str, str], field: str, said: str, client: Client, team: Workspace
+) -> None:
+    page = client.get("/runs/launch/policy/")
+    sent = {name: "" if (value := one.value()) is None else value for name, one in _fields(page)}
+
+    answer = client.post("/runs/launch/policy/", sent | changes)
+
+    assert answer.status_code == 422
+    assert said in str(answer.context["form"].errors[field])
+
+
+def _fields(page: Any) -> list[tuple[str, Any]]:
+    form = page.context["form"]
+    return [(name, form[name]) for name in form.fields if name != "chat"]
