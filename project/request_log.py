@@ -22,6 +22,11 @@ class IdentifiedRequest(HttpRequest):
     request_id: str
 
 
+def _told(path: str) -> str:
+    """Without the secret of an invitation's link."""
+    return "/join/…" if path.startswith("/join/") else path
+
+
 class RequestLogMiddleware:
     """Sets `request.request_id`, taken from a well-formed X-Request-ID header or made, and returns it in that header.
 
@@ -43,7 +48,7 @@ class RequestLogMiddleware:
             (_log.info if worth_a_line else _log.debug)(
                 "request",
                 method=request.method,
-                path=request.path,
+                path=_told(request.path),
                 status=response.status_code,
                 ms=round(seconds * 1000),
             )

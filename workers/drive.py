@@ -15,9 +15,11 @@ from django.db import DatabaseError
 from optimization.catalog.errors import EndpointRefused
 from optimization.models import WorkItem
 from optimization.runs.engine.leases import is_suspect, renew
+from optimization.runs.work.away import DATABASE_AWAY
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.carry_out import carry_out
 from optimization.runs.work.settling import Stop
+from optimization.runs.work.sheet import Sheet
 from workers.process import Process
 from workers.pulse import Life
 from workers.stopping import told_to_stop
@@ -62,7 +64,7 @@ async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int, life: Life
         while more or active:
             more = more and time.monotonic() < until and not told_to_stop()
             if more and len(active) <= at_once // 2 and not any(map(is_suspect, active.values())):
-                sheets = await bench.take(kinds, at_once - len(active), alone=not active)
+                sheets = await _take(bench, kinds, at_once - len(active), not active)
                 active.update({asyncio.create_task(carry_out(sheet, bench)): sheet.item for sheet in sheets})
                 more = bool(sheets)
             if active:
@@ -79,6 +81,15 @@ async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int, life: Life
         await asyncio.gather(heartbeat, *active, return_exceptions=True)
 
 
+async def _take(bench: Bench, kinds: Sequence[str], limit: int, alone: bool) -> list[Sheet]:
+    """More items; none while the database is away, and what is in the air goes on."""
+    try:
+        return await bench.take(kinds, limit, alone=alone)
+    except DATABASE_AWAY as error:
+        log.warning("database_away", run=bench.run.pk, error=str(error))
+        return []
+
+
 async def _heartbeat(active: Active, bench: Bench, life: Life) -> None:
     """Prolong the leases of what is in the air; drop what was lost and what a cancelled run no longer wants."""
     while True:
@@ -86,7 +97,7 @@ async def _heartbeat(active: Active, bench: Bench, life: Life) -> None:
         try:
             await bench.read(life.renew)
             beat = await bench.read(partial(renew, list(active.values())))
-        except DatabaseError as error:
+        except (DatabaseError, *DATABASE_AWAY) as error:
             log.warning("heartbeat_missed", run=bench.run.pk, error=str(error))
             continue
         for task, item in list(active.items()):

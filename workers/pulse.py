@@ -38,6 +38,10 @@ class Seen:
     def queue(self) -> str:
         return self.worker.partition("@")[0]
 
+    @property
+    def host(self) -> str:
+        return self.worker.partition("@")[2]
+
 
 class Life:
     """The life of this process as it is let be known; outside a worker nobody asks, and nothing is noted.

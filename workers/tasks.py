@@ -7,6 +7,7 @@ from django.conf import settings
 
 from optimization.models import Run
 from optimization.runs.engine.advance import advance as advance_run
+from optimization.runs.engine.leases import due
 from optimization.runs.replays import run_replay
 from workers.drive import IN_FLIGHT, drive
 from workers.nudges import nudge_run, nudge_work
@@ -87,7 +88,8 @@ TASK_OF_KIND: dict[str, Task[[int], None]] = {
 
 
 def _work(run_id: int, *kinds: str, at_once: int = IN_FLIGHT) -> None:
-    if told_to_stop():
+    """Carry out what is due; a nudge that others have forestalled ends here, and asks nobody for more."""
+    if told_to_stop() or not due(kinds=kinds, run_id=run_id).exists():
         return
     process, life = current_process(), Life(f"{kinds[0]} of run {run_id}")
     try:

@@ -26,6 +26,7 @@ def initial_like(run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "trainer": config["trainer"]["name"],
         "optimizer": config["optimizer"]["name"],
         **{name: config.get(name) for name in ("iterations", "budget", "seed", "on_error")},
+        **config.get("stop", {}),
         **_arguments("loss", loss["args"]),
         **_arguments("trainer", config["trainer"]["args"]),
         **_arguments("optimizer", config["optimizer"]["args"]),

@@ -74,6 +74,9 @@ PLACES = {
     "/trainer": "trainer",
     "/optimizer": "optimizer",
     "/iterations": "iterations",
+    "/stop/target_score": "target_score",
+    "/stop/patience": "patience",
+    "/stop/hours": "hours",
     "/budget": "budget",
     "/seed": "seed",
     "/on_error": "on_error",
@@ -145,6 +148,20 @@ class LaunchForm(forms.Form):
         choices=[("continue", "costs that example"), ("stop", "stops the run for attention")],
         initial="continue",
     )
+    target_score = forms.FloatField(
+        label="End at a score of",
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text="From 0 to 1, held out where something is. Empty: all iterations are made.",
+    )
+    patience = forms.IntegerField(
+        label="End after scores without a better one",
+        min_value=1,
+        required=False,
+        help_text="So many in a row. Empty: never.",
+    )
+    hours = forms.FloatField(label="End after, hours", min_value=0, required=False, help_text="Empty: never.")
     seed = forms.IntegerField(initial=0, min_value=0)
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
@@ -216,7 +233,8 @@ class LaunchForm(forms.Form):
 
     def more_fields(self) -> list[BoundField]:
         seen = {field.name for field in self.trainer_fields()}
-        names = [*self._names("trainer"), *self._names("optimizer"), "on_error", "seed"]
+        arguments = [*self._names("trainer"), *self._names("optimizer")]
+        names = [*arguments, "target_score", "patience", "hours", "on_error", "seed"]
         return [self[name] for name in names if name not in seen]
 
     def more_errors(self) -> bool:
@@ -251,6 +269,7 @@ class LaunchForm(forms.Form):
                 "on_deadline": given["on_deadline"],
             },
             "iterations": given["iterations"],
+            "stop": {name: given[name] or None for name in ("target_score", "patience", "hours")},
             "budget": given["budget"] or None,
             "seed": given["seed"],
             "on_error": given["on_error"],

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from feedback_ui.people.invitations import invitation_end, invitations_page
 from feedback_ui.people.tokens import token_end, tokens_page
 from feedback_ui.people.views import people_list, person_add, person_remove, person_role
 
@@ -10,6 +11,8 @@ urlpatterns = [
     path("add/", person_add, name="person_add"),
     path("<int:member_id>/role/", person_role, name="person_role"),
     path("<int:member_id>/remove/", person_remove, name="person_remove"),
+    path("invitations/", invitations_page, name="invitations"),
+    path("invitations/<int:invitation_id>/end/", invitation_end, name="invitation_end"),
     path("tokens/", tokens_page, name="tokens"),
     path("tokens/<int:token_id>/revoke/", token_end, name="token_end"),
 ]

@@ -49,8 +49,19 @@ def settings_facts(run: Run) -> list[tuple[str, str]]:
         ("Answers a question", str(people.get("wanted", 1))),
         ("Time to answer", _deadline(people)),
         ("Steps", "a person decides" if _approves(config) else "taken as they come"),
+        ("Ends early", _ends(config.get("stop", {}))),
         ("Errors", "stop the run" if config.get("on_error") == "stop" else "cost their example"),
     ]
+
+
+def _ends(stop: dict[str, Any]) -> str:
+    words = {
+        "target_score": "at a score of {:g}",
+        "patience": "after {:g} scores without a better one",
+        "hours": "after {:g} h",
+    }
+    said = [words[name].format(value) for name, value in stop.items() if value is not None]
+    return ", ".join(said) or "no"
 
 
 def _approves(config: dict[str, Any]) -> bool:

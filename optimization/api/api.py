@@ -20,6 +20,7 @@ from optimization.api.routers import (
     endpoints,
     feedback,
     history,
+    invitations,
     me,
     members,
     past,
@@ -90,3 +91,4 @@ api.add_router("/feedback", feedback.router)
 api.add_router("/feedback", answers.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)
+api.add_router("/invitations", invitations.router)

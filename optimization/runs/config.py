@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from optimization.trainers.stoppers import NoImprovement, Stopper, TargetScore, TimeLimit
+
 ASKED = frozenset({"criteria", "rubric", "aspects", "n"})
 """What a loss asks, whoever is asked."""
 
@@ -99,6 +101,27 @@ class People(BaseModel):
         return None if self.deadline_minutes is None else timedelta(minutes=self.deadline_minutes)
 
 
+class Stop(BaseModel):
+    """When a run ends before its iterations are over: at a score; after so many scores in a row without a better one; so
+    many hours after its first iteration began. Held-out scores count, training scores where nothing is held out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    target_score: float | None = Field(default=None, ge=0, le=1)
+    patience: int | None = Field(default=None, ge=1)
+    hours: float | None = Field(default=None, gt=0)
+
+    def stoppers(self) -> list[Stopper]:
+        found: list[Stopper] = []
+        if self.target_score is not None:
+            found.append(TargetScore(self.target_score))
+        if self.patience is not None:
+            found.append(NoImprovement(self.patience))
+        if self.hours is not None:
+            found.append(TimeLimit(self.hours * 3600))
+        return found
+
+
 class Later(BaseModel):
     """Another loss judges the training batches after the iteration `after`, counted from 0; in it, whatever is new."""
 
@@ -121,6 +144,7 @@ class RunConfig(BaseModel):
     judge: Choice | None = None
     people: People = People()
     iterations: int = Field(default=3, ge=1, le=10_000)
+    stop: Stop = Stop()
     seed: int = 0
     budget: Decimal | None = Field(default=None, gt=0)
     later: Later | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from optimization.trainers.effects import TrainerState
@@ -52,7 +53,8 @@ class NoImprovement:
     def __call__(self, progress: Progress) -> str | None:
         before, last = progress.scores[: -self.iterations], progress.scores[-self.iterations :]
         if before and max(last) <= max(before) + self.threshold:
-            return f"No improvement on {max(before):.3f} in {self.iterations} scores."
+            scores = "score" if self.iterations == 1 else f"{self.iterations} scores"
+            return f"No improvement on {max(before):.3f} in the last {scores}."
         return None
 
 
@@ -64,7 +66,7 @@ class TimeLimit:
 
     def __call__(self, progress: Progress) -> str | None:
         if progress.seconds >= self.seconds:
-            return f"The time limit of {self.seconds:g} s is over."
+            return f"The time limit of {timedelta(seconds=self.seconds)} is over."
         return None
 
 

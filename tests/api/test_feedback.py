@@ -248,3 +248,13 @@ def test_how_an_answer_would_be_read_is_told_before_it_is_sent(as_role: As, run:
     assert (reading["remarks"], reading["score"]) == (["Say when."], 1.0)
     assert reading["text"] == "- Say when.\nScore: 1.00\nInput: Late\nOutput: Reply 0"
     assert not Answer.objects.exists()
+
+
+def test_the_next_question_can_be_fetched_ahead(as_role: As, run: Run) -> None:
+    ask(run, 2)
+    script = as_role("annotator")
+    assert script.post("/feedback/ahead").status_code == 204
+    first = script.post("/feedback/claim").json()
+    ahead = script.post("/feedback/ahead").json()
+    following = answer(script, first).json()["next"]
+    assert (following["request"]["id"], following["fence"]) == (ahead["request"]["id"], ahead["fence"])

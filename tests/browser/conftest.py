@@ -13,10 +13,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from tests.browser.serving import server
+from tests.browser.serving import server, uvicorn
 from tests.feedback.scene import Scene
 
-__all__ = ["server"]
+__all__ = ["server", "uvicorn"]
 
 # Playwright's sync API leaves a loop running in this thread, in which Django would refuse the ORM.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

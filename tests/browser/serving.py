@@ -28,21 +28,43 @@ def elsewhere(deed: Callable[[], object]) -> None:
         worker.submit(done).result()
 
 
+class Server:
+    """A uvicorn that can be killed and started again at the same address."""
+
+    def __init__(self, redis_url: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._environment = {**os.environ, "DATABASE_URL": _database_url(), "REDIS_URL": redis_url}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "uvicorn", "project.asgi:application", "--port", str(self.port)]
+        self._process = subprocess.Popen([*command, "--log-level", "warning"], env=self._environment)
+        _wait_until(lambda: _answers(self.address), self._process)
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
 @pytest.fixture
-def server(transactional_db: None, redis_url: str, settings: Settings) -> Iterator[str]:
-    """Its address; what the test sends to sockets goes through the same Redis."""
+def uvicorn(transactional_db: None, redis_url: str, settings: Settings) -> Iterator[Server]:
+    """Running; what the test sends to sockets goes through the same Redis."""
     layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis_url]}}
     settings.CHANNEL_LAYERS = {"default": layer}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "project.asgi:application", "--port", str(port)]
-    environment = {**os.environ, "DATABASE_URL": _database_url(), "REDIS_URL": redis_url}
-    with subprocess.Popen([*command, "--log-level", "warning"], env=environment) as uvicorn:
-        address = f"http://127.0.0.1:{port}"
-        _wait_until(lambda: _answers(address), uvicorn)
-        yield address
-        uvicorn.terminate()
+    server = Server(redis_url)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(uvicorn: Server) -> str:
+    """Its address."""
+    return uvicorn.address
 
 
 def _database_url() -> str:

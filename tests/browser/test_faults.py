@@ -10,6 +10,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 
 from optimization.feedback.services import claim_next, requests_withdraw
+from optimization.losses.questions import PreferenceQuestion, RankingQuestion
 from optimization.models import Answer, Claim, ClaimState, Draft
 from tests.browser.conftest import SignedIn
 from tests.feedback.scene import Scene, let_expire, rubric
@@ -252,19 +253,32 @@ def test_an_answer_to_a_cancelled_run_is_thanked_for(page: Page, scene: Scene) -
     assert Answer.objects.count() == 1
 
 
+HOSTILE = (
+    "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>[x](javascript:window.hacked=1)"
+    f"\n\n{'W' * 3000}\n\n‮ مرحبا 🎉\n\n```\n{'code(' * 2000}\n```"
+)
+
+
 def test_a_hostile_text_runs_nothing_and_breaks_no_layout(
     signed_in: SignedIn, scene: Scene, dana: User
 ) -> None:
-    hostile = (
-        "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>[x](javascript:window.hacked=1)"
-    )
-    scene.ask(rubric(f"{hostile}\n\n{'W' * 3000}", context={"ticket": hostile, "note": "‮ مرحبا 🎉"}))
-    page = signed_in(dana)
+    told = {"ticket": HOSTILE, "note": "‮ مرحبا 🎉"}
+    megabyte = "lorem ipsum " * 90_000
+    scene.ask(rubric(HOSTILE, context=told))
+    scene.ask(PreferenceQuestion(criteria=HOSTILE, outputs=(HOSTILE, megabyte), context=told))
+    scene.ask(RankingQuestion(criteria="", outputs=(HOSTILE, megabyte, {"data": HOSTILE}), context=told))
+    page = signed_in(dana, viewport={"width": 360, "height": 700})
     page.goto("/judge/")
-    expect(page.locator(".item__text")).to_contain_text("<script>window.hacked=1</script>")
-    assert page.evaluate("window.hacked") is None
-    assert page.locator(".item__text img, .item__text script, .item__text a").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    for kind, keys in (("rubric", ("5",)), ("preference", ("x",)), ("ranking", ("1", "2", "3"))):
+        expect(page.locator(f".item--{kind} [data-judged]").first).to_be_visible()
+        expect(page.locator("#desk")).to_contain_text("<script>window.hacked=1</script>")
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("#desk :is([data-judged], .told) :is(img, script, a)").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        for key in (*keys, "Enter"):
+            page.keyboard.press(key)
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    assert Answer.objects.count() == 3
 
 
 def test_a_megabyte_can_be_judged(signed_in: SignedIn, scene: Scene, dana: User) -> None:

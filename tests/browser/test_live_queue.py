@@ -8,8 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
+from optimization.models import Answer
 from tests.browser.conftest import SignedIn
-from tests.browser.serving import elsewhere
+from tests.browser.serving import Server, elsewhere
 from tests.feedback.scene import Scene, rubric
 
 pytestmark = pytest.mark.browser
@@ -51,6 +52,26 @@ def test_what_arrives_while_one_judges_changes_the_counts_alone(page: Page, scen
     expect(page.locator("#counts")).to_contain_text("1 waiting", timeout=8_000)
     expect(page.locator(".item__text .reading")).to_have_text("First")
     expect(page.get_by_label("What would make it better?")).to_be_focused()
+
+
+def test_a_server_that_is_killed_costs_nothing_and_is_followed_again(
+    page: Page, scene: Scene, uvicorn: Server, expected_errors: list[str]
+) -> None:
+    expected_errors.extend(["ERR_CONNECTION", "WebSocket"])
+    ask_elsewhere(scene, "First")
+    ask_elsewhere(scene, "Second")
+    expect(page.locator(".item__text .reading")).to_have_text("First")
+    expect(page.locator("#desk[data-here]")).to_have_count(1)
+    uvicorn.kill()
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second")
+    expect(page.locator("#away")).to_be_visible()
+    expect(page.get_by_role("button", name="1 answer to send")).to_be_visible()
+    uvicorn.start()
+    expect(page.locator("#outbox")).to_be_hidden(timeout=30_000)
+    expect(page.locator("#away")).to_be_hidden(timeout=30_000)
+    assert Answer.objects.get().body["score"] == 5.0
 
 
 def test_without_a_socket_the_desk_looks_by_itself(signed_in: SignedIn, scene: Scene, dana: User) -> None:

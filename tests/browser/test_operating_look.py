@@ -65,6 +65,7 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
         f"/runs/{waiting.pk}/cancel/",
         f"/runs/{waiting.pk}/prompts/",
         f"/runs/{waiting.pk}/prompts/{waiting.parameter_versions.latest('pk').pk}/",
+        f"/runs/{waiting.pk}/without/",
         f"/runs/{waiting.pk}/iterations/1/",
         f"/runs/{waiting.pk}/iterations/3/",
         f"/runs/{stuck.pk}/",
@@ -83,6 +84,7 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
         "/queue/",
         "/people/",
         "/people/tokens/",
+        "/people/invitations/",
         "/no/such/page/",
     ]
 

@@ -22,7 +22,7 @@ from workers.supervisor.broker import resolve_broker, wait_until_redis_answers
 
 # So that what a dead worker held comes back soon.
 QUICK = {
-    "HANDGRAD_LEASE_SECONDS": "1.2",
+    "HANDGRAD_LEASE_SECONDS": "1.5",
     "HANDGRAD_HEARTBEAT_SECONDS": "0.3",
     "HANDGRAD_SWEEP_SECONDS": "0.2",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import deque
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from tests.chaos.scene import (
 from tests.house.waiting import wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800), pytest.mark.django_db(transaction=True)]
-KILLS = 50
+KILLS = int(os.environ.get("HANDGRAD_CHAOS_KILLS", "50"))
 # An item that kills its worker seven times is poison, and stops its run; chaos stays below that.
 KILLS_A_RUN = 6
 # Up to which passage of a point a worker lives; a step comes once an iteration.
@@ -151,7 +152,7 @@ def test_a_run_survives_a_death_at_every_point(
 
 @pytest.mark.long
 @pytest.mark.parametrize("point", FAULT_POINTS)
-def test_fifty_deaths_at_one_point(
+def test_many_deaths_at_one_point(
     point: str, begin: Callable[..., Run], slaughter: Slaughter, undisturbed: dict[str, Any]
 ) -> None:
     dice = random.Random(point)

@@ -17,7 +17,10 @@ from optimization.rehearsal.endpoint import running
 from optimization.runs.config import RunConfig
 from optimization.runs.services import run_launch
 from tests.engine.loop import close
+from tests.workspaces import members, workspace
 from workers.process import Process
+
+__all__ = ["members", "workspace"]
 
 RUBRIC = {
     "criteria": "Does the reply solve the customer's problem?",

@@ -136,6 +136,21 @@ def test_an_item_that_ends_its_worker_again_and_again_stops_its_run_in_words() -
     assert taken(run) == []
 
 
+def test_an_item_whose_holder_was_slow_and_lives_is_not_accused() -> None:
+    run = make_run()
+    make_item(make_effect(run))
+    for _ in range(10):
+        (item,) = taken(run)
+        lose(item)
+        sweep()
+        assert renew([item]).lost == {item.pk}
+
+    run.refresh_from_db()
+    item.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    assert (item.losses, item.lone_losses) == (0, 0)
+
+
 def test_a_run_that_only_waits_for_people_says_so_even_where_the_nudge_was_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import pytest
+from django.db import OperationalError
 
 from optimization.models import Workspace
 from optimization.runs.work.writer import Writer
@@ -61,6 +62,37 @@ async def test_a_bad_operation_fails_alone(writer: Writer) -> None:
 
     assert [type(result).__name__ for result in results] == ["int", "IntegrityError", "int"]
     assert await Workspace.objects.acount() == 3
+
+
+class Away(Name):
+    """A database that is away the first times that it is asked."""
+
+    left: ClassVar[int] = 0
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self]) -> list[Any]:
+        cls.left -= 1
+        if cls.left >= 0:
+            raise OperationalError("the database system is starting up")
+        return super().apply(batch)
+
+
+async def test_a_batch_waits_for_a_database_that_is_away(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("optimization.runs.work.writer.AGAIN_SECONDS", 0.01)
+    Away.left = 5
+
+    assert await writer.write(Away("paid-for"))
+
+
+async def test_a_database_that_stays_away_is_an_error_in_the_end() -> None:
+    impatient = Writer(gather_seconds=0.01, patience=0.05)
+    Away.left = 1000
+
+    with pytest.raises(OperationalError):
+        await impatient.write(Away("lost"))
+    await asyncio.to_thread(impatient.close)
 
 
 async def test_closing_stores_what_waits(writer: Writer) -> None:

@@ -38,7 +38,14 @@ class Scene:
         self.seen: list[Seen] = []
         self.asked = 0
         self.broken = False
-        self.watch = Watch(["llm", "gpu"], every=EVERY, heartbeat=0.05, ask=self.ask, read=lambda: self.seen)
+        self.watch = Watch(
+            ["llm", "gpu"],
+            every=EVERY,
+            heartbeat=0.05,
+            ask=self.ask,
+            read=lambda: self.seen,
+            host="mill",
+        )
 
     def ask(self, names: list[str], expires: float) -> None:
         assert names == ["llm"]
@@ -119,3 +126,11 @@ async def test_nobody_is_blamed_for_a_broker_that_is_away(scene: Scene) -> None:
 
     assert scene.child.restarts == 0
     assert "Nobody can be asked for a sign of life: no broker" in scene.output.getvalue()
+
+
+async def test_a_queue_that_another_machine_consumes_is_consumed(scene: Scene) -> None:
+    scene.seen = [Seen("llm@mill", scene.pool, "", 1000), Seen("llm@other", scene.pool, "", 0.0)]
+    before = scene.asked
+    await wait_until_async(lambda: scene.asked > before + 20)
+
+    assert scene.child.restarts == 0

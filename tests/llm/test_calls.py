@@ -195,7 +195,7 @@ async def test_two_aliases_of_one_endpoint_share_its_limits(server: ScriptedEndp
 
 
 async def test_a_burst_of_429s_lowers_the_rate_once(server: ScriptedEndpoint) -> None:
-    server.then(*(replace(fails(429), delay=0.1) for _ in range(8)))
+    server.then(*(replace(fails(429), delay=0.5) for _ in range(8)))
     limiter = RateLimiter(60_000)
     manager = ResourceManager(endpoint(server, rate_limit=60_000), limiter=lambda key, rate: limiter)
     await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(8)))
@@ -290,7 +290,8 @@ async def test_a_refused_call_costs_nothing_and_a_lost_reply_costs_what_was_rese
     server: ScriptedEndpoint, answer: Answer, dollars: float
 ) -> None:
     budget = DollarBudget(10)
-    settings = {"output_cost_per_1m": 10_000.0, "max_tokens": 10, "max_retries": 0, "timeout": 0.5}
+    patience = 0.3 if answer.delay else 20
+    settings = {"output_cost_per_1m": 10_000.0, "max_tokens": 10, "max_retries": 0, "timeout": patience}
     manager = ResourceManager(endpoint(server, **settings), budget=budget)
     server.then(answer)
     with pytest.raises(EndpointError):

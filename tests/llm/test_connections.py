@@ -23,7 +23,7 @@ async def test_calls_one_after_another_share_one_connection(server: ScriptedEndp
 
 
 async def test_there_are_as_many_connections_as_calls_at_once(server: ScriptedEndpoint) -> None:
-    server.otherwise = says("hello", delay=0.02)
+    server.otherwise = says("hello", delay=0.1)
     manager = ResourceManager(endpoint(server, max_concurrent=4))
     await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(20)))
     assert len(server.connections) == 4

@@ -104,6 +104,18 @@ def test_a_model_can_judge_instead_of_people(operator: Client, catalog: None) ->
     assert Run.objects.get().config["loss"]["name"] == "LLMRubricLoss"
 
 
+def test_it_is_said_when_a_run_ends_early_and_the_next_one_like_it_says_so_too(
+    operator: Client, catalog: None
+) -> None:
+    operator.post("/runs/launch/", filled(operator, target_score="0.9", patience="3", hours=""))
+    run = Run.objects.get()
+    assert run.config["stop"] == {"target_score": 0.9, "patience": 3, "hours": None}
+    again = on(operator.get(f"/runs/launch/?like={run.pk}"))
+    assert (again["target_score"], again["patience"], again.get("hours")) == (0.9, 3, None)
+    answer = operator.post("/runs/launch/", filled(operator, target_score="1.5"))
+    assert "less than or equal to 1" in errors_beside(answer, "target_score")
+
+
 def test_the_rubric_is_what_the_editor_says_empty_levels_left_out(operator: Client, catalog: None) -> None:
     changes = {"level-1-label": "", "level-3-label": "", "level-4-label": "Wholly"}
     operator.post("/runs/launch/", filled(operator, **changes))

@@ -117,8 +117,8 @@ class TestWithout:
             "…annotator First used in iteration 1, where annotator gave 4 answers, all of them alone" in shown
         )
         assert "Used again there: 8 calls and 4 answers of others." in shown
-        assert "Then a model's rubric" in shown
-        assert "Then people, but not annotator" in shown
+        assert "Then a model's rubric judges" in shown
+        assert "Then people judge, but not annotator" in shown
         assert "32 questions, about 24 min of people." in shown
 
         someone = members["annotator"].user

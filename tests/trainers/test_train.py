@@ -261,8 +261,8 @@ async def test_stoppers_end_training_between_iterations_and_say_why() -> None:
     assert len(scores) == 3
     assert reasons == [
         "The score 0.500 has reached the target 0.5.",
-        "The time limit of 0 s is over.",
-        "No improvement on 0.000 in 2 scores.",
+        "The time limit of 0:00:00 is over.",
+        "No improvement on 0.000 in the last 2 scores.",
     ]
 
 

@@ -5,6 +5,7 @@ Every few seconds each worker is asked for a sign of life through its own queue 
 1. A process that says it is at work and has not moved for STUCK heartbeats is killed; its worker makes another one, and its
    leases expire and are taken up again.
 2. A worker of which no process has given a sign for SILENT rounds is restarted, TERM first.
+   Where a worker on another machine consumes the same queue, its signs count, too: the queue is being consumed.
 3. Where the broker or the database cannot be reached nobody is blamed: patience begins anew.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -36,6 +38,7 @@ class Watch:
         heartbeat: float,
         ask: Callable[[Sequence[str], float], None],
         read: Callable[[], list[Seen]],
+        host: str | None = None,
     ) -> None:
         self._workers = workers
         self._every = every
@@ -43,6 +46,7 @@ class Watch:
         self._stuck = STUCK_HEARTBEATS * heartbeat
         self._ask = ask
         self._read = read
+        self._host = host or socket.gethostname()
         self._patient_since: dict[str, tuple[int, float]] = {}
 
     async def look_after(self, children: Mapping[str, Child], log: StackLog) -> None:
@@ -71,7 +75,7 @@ class Watch:
             # It has just been started, or could not be asked: its time begins now.
             self._patient_since[name] = (group, now)
             return
-        own = [one for one in seen if _is_in(one.pid, group)]
+        own = [one for one in seen if one.host == self._host and _is_in(one.pid, group)]
         for one in own:
             if one.doing and one.seconds > self._stuck:
                 log.say(
@@ -79,7 +83,8 @@ class Watch:
                 )
                 with suppress(ProcessLookupError):
                     os.kill(one.pid, signal.SIGKILL)
-        silent = min((one.seconds for one in own), default=now - since)
+        elsewhere = [one for one in seen if one.host != self._host]
+        silent = min((one.seconds for one in [*own, *elsewhere]), default=now - since)
         if min(silent, now - since) > self._silent:
             log.say(f"{name} has taken nothing from its queue for {silent:.0f} s; starting it again")
             del self._patient_since[name]

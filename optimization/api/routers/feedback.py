@@ -24,6 +24,7 @@ from optimization.api.subjects import Subject
 from optimization.feedback.services import (
     answer_preview,
     answer_submit,
+    claim_ahead,
     claim_next,
     claim_release,
     claim_renew,
@@ -148,6 +149,14 @@ def feedback_claim(request: ApiRequest) -> Status[ClaimOut | None]:
     """The next question for the caller, held for some minutes; 204 when nothing waits for them."""
     claim = _next(request)
     return Status(200, claim) if claim else Status(204, None)
+
+
+@router.route("POST", "/ahead", Action.FEEDBACK_ANSWER, {200: ClaimOut, 204: None})
+def feedback_ahead(request: ApiRequest) -> Status[ClaimOut | None]:
+    """The question after the one that the caller holds, reserved softly: it comes next under the same fence, unless
+    somebody for whom nothing else waits takes it over. 204 where nothing is held or nothing else waits."""
+    claim = claim_ahead(workspace=request.auth.workspace, user=request.auth.user)
+    return Status(200, _claim(claim)) if claim else Status(204, None)
 
 
 @router.route(

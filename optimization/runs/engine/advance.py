@@ -35,6 +35,7 @@ from optimization.runs.engine.reverts import reverts_apply
 from optimization.runs.engine.reviews import rejection_words, review_open
 from optimization.runs.engine.scores import score_record
 from optimization.runs.engine.steps import step_commit
+from optimization.runs.engine.stopping import stopped
 from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.events import event_emit
 from optimization.runs.kinds import config_of
@@ -226,7 +227,7 @@ def _iteration_end(run: Run, state: TrainerState) -> bool:
     run.save(update_fields=["iteration", "trainer_state"])
     event_emit(run.pk, "iteration", {"iteration": run.iteration})
     config = config_of(run)
-    over = trainer_for(run).finished(state)
+    over = trainer_for(run).finished(state) or stopped(run, state)
     if run.iteration >= config.iterations:
         over = f"Finished after {run.iteration} iteration{'s' if run.iteration != 1 else ''}."
     if over:

@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
 from optimization.models import RunState, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
@@ -38,6 +38,17 @@ def _lease_end() -> Any:
     return Now() + timedelta(seconds=settings.LEASE_SECONDS)
 
 
+def due(*, kinds: Iterable[str], run_id: int) -> QuerySet[WorkItem]:
+    """The items of a running run that may be taken now."""
+    return WorkItem.objects.filter(
+        run_id=run_id,
+        state=WorkState.DUE,
+        kind__in=list(kinds),
+        due_at__lte=Now(),
+        run__state=RunState.RUNNING,
+    )
+
+
 def take(*, kinds: Iterable[str], run_id: int, limit: int, alone: bool = True) -> list[WorkItem]:
     """Up to `limit` due items of a running run, now leased to the caller.
 
@@ -45,19 +56,13 @@ def take(*, kinds: Iterable[str], run_id: int, limit: int, alone: bool = True) -
     """
     fault("before_lease")
     with transaction.atomic():
-        due = WorkItem.objects.filter(
-            run_id=run_id,
-            state=WorkState.DUE,
-            kind__in=list(kinds),
-            due_at__lte=Now(),
-            run__state=RunState.RUNNING,
-        ).order_by("due_at", "id")
+        free = due(kinds=kinds, run_id=run_id).order_by("due_at", "id")
         if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True, of=("self",))
-        ids = list(due.filter(losses__lt=SUSPECT_LOSSES).values_list("pk", flat=True)[:limit])
+            free = free.select_for_update(skip_locked=True, of=("self",))
+        ids = list(free.filter(losses__lt=SUSPECT_LOSSES).values_list("pk", flat=True)[:limit])
         suspect = not ids and alone
         if suspect:
-            ids = list(due.values_list("pk", flat=True)[:1])
+            ids = list(free.values_list("pk", flat=True)[:1])
         if not ids:
             return []
         WorkItem.objects.filter(pk__in=ids, state=WorkState.DUE).update(
@@ -82,15 +87,26 @@ def mine(item: WorkItem) -> Q:
 
 
 def renew(items: Sequence[WorkItem]) -> Heartbeat:
-    """Prolong the leases that are still the caller's."""
+    """Prolong the leases that are still the caller's. One that ran out under a living holder was not the item's doing."""
     rows = WorkItem.objects.filter(pk__in=[item.pk for item in items], state=WorkState.LEASED)
     now = {pk: (fence, state) for pk, fence, state in rows.values_list("pk", "fence", "run__state")}
     held = {item.pk for item in items if item.pk in now and now[item.pk][0] == item.fence}
     WorkItem.objects.filter(pk__in=held, state=WorkState.LEASED).update(lease_until=_lease_end())
+    lost = frozenset(item.pk for item in items if item.pk not in held)
+    _acquit([item for item in items if item.pk in lost])
     return Heartbeat(
-        lost=frozenset(item.pk for item in items if item.pk not in held),
+        lost=lost,
         stopped=frozenset(pk for pk in held if now[pk][1] == RunState.CANCELLED),
     )
+
+
+def _acquit(items: Sequence[WorkItem]) -> None:
+    """Take back what `expire` counted: their holder was slow, or its machine asleep, and lives to say so."""
+    for item in items:
+        again = WorkItem.objects.filter(pk=item.pk, fence__gte=item.fence, losses__gt=item.losses)
+        again.exclude(state=WorkState.DONE).update(
+            losses=F("losses") - 1, lone_losses=Greatest(F("lone_losses") - int(item.alone), 0)
+        )
 
 
 def settle(item: WorkItem, result: Any) -> bool:

@@ -55,7 +55,7 @@ class Brought:
 
     def closest_to(self, sentence: str) -> list[Cause]:
         """The remarks that share most words with a sentence, one of each wording; none where none shares any."""
-        once = {cause.text.casefold(): cause for cause in reversed(self.causes)}.values()
+        once = {cause.text.rstrip(".!").casefold(): cause for cause in reversed(self.causes)}.values()
         near = [(closeness(sentence, cause.text), cause) for cause in reversed(list(once))]
         ranked = sorted((pair for pair in near if pair[0]), key=lambda pair: -pair[0])
         return [cause for _, cause in ranked[:CLOSEST]]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from optimization.core import TrainingStep
 from optimization.llm.messages import Resources
@@ -58,7 +58,7 @@ class Bench:
 
     async def read(self, query: Callable[[], T]) -> T:
         """Run a query in the reading thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._reader, query)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, partial(_fresh, query))
 
     def write(self, operation: Operation) -> Awaitable[object]:
         return self._writer.write(operation)
@@ -86,7 +86,8 @@ class Bench:
         learned_from = self.program_config.loss_at(item.effect.iteration, item.kind)
         choice = learned_from if guide == "train" else judge_of(self.program_config)
         key = (candidate, choice.model_dump_json())
-        if key not in self._steps:
+        made = self._steps.get(key)
+        if made is None or (made.done() and (made.cancelled() or made.exception())):
             self._steps[key] = asyncio.create_task(self._make_step(candidate, choice))
         return await asyncio.shield(self._steps[key])
 
@@ -101,3 +102,9 @@ class Bench:
     async def close(self) -> None:
         """Give the reading thread's connection back."""
         await self.read(connections.close_all)
+
+
+def _fresh(query: Callable[[], T]) -> T:
+    """The query's result, on a connection that the database has not closed meanwhile."""
+    close_old_connections()
+    return query()

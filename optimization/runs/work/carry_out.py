@@ -1,7 +1,8 @@
 """Carrying out one work item, and letting go of it whatever happens.
 
 What an item raises decides what becomes of it: an unanswered question parks it; an endpoint that fails is tried again
-and then stops the run in words, with the item kept; any other error costs, past its cap, this example alone.
+and then stops the run in words, with the item kept; a database that is away is no error of the item's; any other error
+costs, past its cap, this example alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from optimization.llm import EndpointError
 from optimization.llm.scope import Suspended
 from optimization.runs.engine.replay import JournalMismatch
 from optimization.runs.policy import work as policy
+from optimization.runs.work.away import DATABASE_AWAY
 from optimization.runs.work.backward import backward
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.examples import evaluate, forward
@@ -50,6 +52,8 @@ async def carry_out(sheet: Sheet, bench: Bench) -> None:
         done = _after_endpoint(sheet, error)
     except JournalMismatch as mismatch:
         done = Attention(sheet.item, str(mismatch))
+    except DATABASE_AWAY as error:
+        done = Return(sheet.item, delay=_delay(sheet), error=str(error))
     except Exception as error:
         done = _after_error(sheet, error, bench)
     if sheet.anew and any(sheet.adopted):

@@ -2,7 +2,7 @@
 
 An operation is durable when `await writer.write(operation)` returns. Operations of one kind are applied together
 (`Operation.apply`), so that hundreds of calls a second cost a few transactions. Where a batch fails, each of its
-operations is tried alone, so that one bad row fails alone.
+operations is tried alone, so that one bad row fails alone; where the database is away, the batch waits for it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, Self
 
+import structlog
 from django.db import close_old_connections, connections, transaction
 
 from optimization.runs.engine.faults import fault
+from optimization.runs.work.away import DATABASE_AWAY
 
+log = structlog.get_logger()
 GATHER_SECONDS = 0.1
+# How long a batch waits for a database that is away, and how often it looks.
+PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5
+# Where so few come together, they wait a tenth of that.
+FEW = 3
 
 
 class Operation(Protocol):
@@ -36,10 +43,13 @@ _Entry = tuple[Any, "Future[Any]"]
 class Writer:
     """The process's writing thread. It starts with the first write and ends with `close`."""
 
-    def __init__(self, gather_seconds: float = GATHER_SECONDS) -> None:
+    def __init__(self, gather_seconds: float = GATHER_SECONDS, patience: float = PATIENCE_SECONDS) -> None:
         self._gather_seconds = gather_seconds
+        self._patience = patience
+        self._patient_until = 0.0
         self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._last = 0
 
     async def write(self, operation: Operation) -> Any:
         """Store the operation; returns its result once it is committed."""
@@ -61,10 +71,12 @@ class Writer:
         try:
             while (first := self._waiting.get()) is not None:
                 batch, more = self._gather(first)
+                self._last = len(batch)
                 for _, stored in batch:
                     # From here on it cannot be cancelled; what was is stored all the same: it may have been paid for.
                     stored.set_running_or_notify_cancel()
                 close_old_connections()
+                self._patient_until = time.monotonic() + self._patience
                 self._store(batch)
                 if not more:
                     return
@@ -72,9 +84,9 @@ class Writer:
             connections.close_all()
 
     def _gather(self, first: _Entry) -> tuple[list[_Entry], bool]:
-        """What arrives within the gathering time; False once the writer is closed."""
+        """What arrives within the gathering time, which is short while little is written; False once it is closed."""
         batch = [first]
-        until = time.monotonic() + self._gather_seconds
+        until = time.monotonic() + (self._gather_seconds if self._last > FEW else self._gather_seconds / 10)
         while (left := until - time.monotonic()) > 0:
             try:
                 entry = self._waiting.get(timeout=left)
@@ -86,18 +98,8 @@ class Writer:
         return batch, True
 
     def _store(self, batch: list[_Entry]) -> None:
-        by_kind: dict[type[Any], list[_Entry]] = defaultdict(list)
-        for entry in batch:
-            by_kind[type(entry[0])].append(entry)
         try:
-            with transaction.atomic():
-                results = [
-                    (stored, result)
-                    for kind, entries in by_kind.items()
-                    for (_, stored), result in zip(
-                        entries, kind.apply([operation for operation, _ in entries]), strict=True
-                    )
-                ]
+            results = self._apply_patiently(batch)
         except Exception as error:
             if len(batch) > 1:
                 for entry in batch:
@@ -109,3 +111,29 @@ class Writer:
         for stored, result in results:
             if stored.running():
                 stored.set_result(result)
+
+    def _apply_patiently(self, batch: list[_Entry]) -> list[tuple[Future[Any], Any]]:
+        """While the database is away, wait for it: what is in hand may have been paid for."""
+        while True:
+            try:
+                return self._apply(batch)
+            except DATABASE_AWAY as error:
+                connections.close_all()
+                if (now := time.monotonic()) > self._patient_until:
+                    raise
+                log.warning("database_away", waiting=len(batch), error=str(error))
+                time.sleep(min(AGAIN_SECONDS, max(self._patient_until - now, 0.0)))
+
+    @staticmethod
+    def _apply(batch: list[_Entry]) -> list[tuple[Future[Any], Any]]:
+        by_kind: dict[type[Any], list[_Entry]] = defaultdict(list)
+        for entry in batch:
+            by_kind[type(entry[0])].append(entry)
+        with transaction.atomic():
+            return [
+                (stored, result)
+                for kind, entries in by_kind.items()
+                for (_, stored), result in zip(
+                    entries, kind.apply([operation for operation, _ in entries]), strict=True
+                )
+            ]
