@@ -1022,6 +1022,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
+                ("version", models.PositiveSmallIntegerField(blank=True, null=True)),
                 (
                     "answer",
                     models.ForeignKey(
@@ -1095,6 +1096,7 @@ class Migration(migrations.Migration):
                 ("alone", models.BooleanField(default=False)),
                 ("lone_losses", models.PositiveSmallIntegerField(default=0)),
                 ("reopened", models.PositiveSmallIntegerField(default=0)),
+                ("late", models.BooleanField(default=False)),
                 ("last_error", models.TextField(blank=True)),
                 ("result", models.JSONField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
@@ -1218,6 +1220,45 @@ class Migration(migrations.Migration):
                     models.OneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="job",
+                        to="optimization.workitem",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="LateReading",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.PositiveSmallIntegerField(default=0)),
+                ("iteration", models.PositiveIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "answer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="late_readings",
+                        to="optimization.answer",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="late_readings",
+                        to="optimization.run",
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="late_readings",
                         to="optimization.workitem",
                     ),
                 ),
@@ -1727,6 +1768,18 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="who_decides_is_known",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="latereading",
+            index=models.Index(
+                condition=models.Q(("iteration", None)), fields=["run"], name="late_readings_waiting"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="latereading",
+            constraint=models.UniqueConstraint(
+                fields=("answer", "version"), name="one_late_reading_per_version"
             ),
         ),
         migrations.AddIndex(
