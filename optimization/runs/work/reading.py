@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 
 from optimization.losses.questions import ANSWER, Answer, weighed
 from optimization.models import FeedbackRequest, Membership, RequestState
-from optimization.runs.config import RunConfig
 
 
 def answers_read(
@@ -43,6 +42,6 @@ def answers_read(
 
 def _weights(request: FeedbackRequest) -> dict[int, float]:
     """By person; empty for a run that counts all alike."""
-    if not RunConfig.model_validate(request.run.config).people.weighted:
+    if not request.run.config.get("people", {}).get("weighted"):
         return {}
     return dict(Membership.objects.filter(workspace=request.workspace_id).values_list("user", "weight"))
