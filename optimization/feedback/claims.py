@@ -26,7 +26,7 @@ from optimization.feedback.ahead import (
 )
 from optimization.feedback.audience import questions_in
 from optimization.feedback.errors import FeedbackError, HoldLost
-from optimization.feedback.lanes import ORDER, lanes_of, place_in_order, with_lanes
+from optimization.feedback.lanes import ORDER, lanes_of, person_lane, place_in_order, with_lanes
 from optimization.feedback.places import claims_lapse, place_free, place_take, request_lock, why_lost
 from optimization.models import (
     Answer,
@@ -102,13 +102,13 @@ class Claimant(Protocol):
     now: datetime
 
 
-def _claimants(workspace: int, user: int) -> QuerySet[Membership]:
+def _claimants(workspace: int, user: int, own_text: str) -> QuerySet[Membership]:
     """The membership with the database's time and what is worth a look.
 
     On PostgreSQL the flags are as old as the wait for the lock; what the lock is for, the holds, is read after it.
     """
     return (
-        with_lanes(Membership.objects.select_for_update(of=("self",)))
+        with_lanes(Membership.objects.select_for_update(of=("self",)), own_text)
         .annotate(
             now=Now(),
             has_overdue=Exists(Claim.objects.filter(state=ClaimState.ACTIVE, expires_at__lt=Now())),
@@ -136,13 +136,13 @@ def _any(workspace: int, user: int, which: Q) -> QuerySet[FeedbackRequest]:
     return rows.select_for_update(skip_locked=True, of=("self",))
 
 
-_CLAIMANT: Prepared[Membership] = Prepared(_claimants, "workspace", "user")
+_CLAIMANT: Prepared[Membership] = Prepared(_claimants, "workspace", "user", "own_text")
 _HOLDS: Prepared[Claim] = Prepared(_holds, "workspace", "user")
 _HEAD: Prepared[FeedbackRequest] = Prepared(lambda **who: _fresh(**who)[:1], "workspace", "user", "lane_text")
 
 
 def _lock_member(workspace: Workspace, user: User) -> tuple[Claimant, datetime]:
-    member: Any = _CLAIMANT.first(workspace=workspace.pk, user=user.pk)
+    member: Any = _CLAIMANT.first(workspace=workspace.pk, user=user.pk, own_text=person_lane(user.pk))
     if member is None:
         raise FeedbackError(f"You are not a member of {workspace}. Ask an admin there to add you.")
     return member, member.now

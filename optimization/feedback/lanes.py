@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from optimization.models import Audience, FeedbackRequest, Membership, Panel, RequestState
 from optimization.models.feedback import NEVER
@@ -32,9 +31,12 @@ def person_lane(user_id: int) -> str:
     return f"person:{user_id}"
 
 
-def with_lanes(members: QuerySet[Membership]) -> QuerySet[Membership]:
-    """Each membership with `has_panel` and `has_own`: whether it has more lanes than everybody's."""
-    own = Concat(Value("person:"), Cast(OuterRef("user_id"), CharField()))
+def with_lanes(members: QuerySet[Membership], own: str) -> QuerySet[Membership]:
+    """Each membership with `has_panel` and `has_own`: whether it has more lanes than everybody's.
+
+    `own` is the person's lane, given as a value: of one that is computed the planner believes that it holds a third of
+    the queue, and reads all of it.
+    """
     return members.annotate(
         has_panel=Exists(Panel.objects.filter(workspace=OuterRef("workspace"), members=OuterRef("user"))),
         has_own=Exists(waiting().filter(workspace=OuterRef("workspace"), lane=own)),
