@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("data/", include("feedback_ui.datasets.urls")),
     path("endpoints/", include("feedback_ui.endpoints.urls")),
     path("queue/", include("feedback_ui.queue.urls")),
+    path("queue/", include("feedback_ui.quality.urls")),
     path("people/", include("feedback_ui.people.urls")),
 ]

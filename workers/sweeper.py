@@ -7,6 +7,7 @@ import json
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from optimization.feedback.digest import digests_send
 from optimization.feedback.urgency import urgency_refresh
 from optimization.models import (
     Activity,
@@ -32,6 +33,7 @@ def sweep() -> None:
     deadlines_sweep()
     _wake_answered()
     urgency_refresh()
+    digests_send()
     for run_id in _runs_with_due_work():
         nudge_work(run_id)
     for run_id in _runs_to_advance():

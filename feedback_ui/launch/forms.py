@@ -15,8 +15,9 @@ from django.http import QueryDict
 from django.urls import reverse_lazy
 
 from feedback_ui.forms import faults_show
-from feedback_ui.launch import defaults, judging
+from feedback_ui.launch import care, defaults, judging
 from feedback_ui.launch.arguments import arguments_in, feedback_required, fields_of
+from feedback_ui.launch.care import CareFields
 from optimization.catalog.selectors import datasets_of, programs_of
 from optimization.losses.verifiers import verifier_names
 from optimization.models import Membership, Workspace
@@ -80,10 +81,11 @@ PLACES = {
     "/budget": "budget",
     "/seed": "seed",
     "/on_error": "on_error",
+    **care.PLACES,
 }
 
 
-class LaunchForm(forms.Form):
+class LaunchForm(CareFields):
     """`config` is what the service is given."""
 
     name = forms.CharField(
@@ -166,6 +168,7 @@ class LaunchForm(forms.Form):
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.offer_panels(workspace)
         self._offer("program", [(each.name, each.title) for each in programs_of(workspace)])
         self._offer("dataset", [(each.name, _with_sizes(each)) for each in datasets_of(workspace)])
         self._offer("trainer", _titles(trainer_options()))
@@ -267,6 +270,7 @@ class LaunchForm(forms.Form):
                 "rehearsal": given.get("rehearsal", False),
                 "deadline_minutes": given["deadline"] and given["deadline"] * int(given["deadline_unit"]),
                 "on_deadline": given["on_deadline"],
+                **self.care(),
             },
             "iterations": given["iterations"],
             "stop": {name: given[name] or None for name in ("target_score", "patience", "hours")},

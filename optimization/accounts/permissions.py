@@ -23,6 +23,7 @@ class Action(StrEnum):
     OUTPUTS_READ = "outputs:read"
     FEEDBACK_ANSWER = "feedback:answer"
     FEEDBACK_READ = "feedback:read"
+    FEEDBACK_REVIEW = "feedback:review"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     TOKENS_OWN = "tokens:own"
@@ -48,6 +49,7 @@ _OPERATOR = (
         Action.ENDPOINTS_TEST,
         Action.RUNS_WRITE,
         Action.FEEDBACK_READ,
+        Action.FEEDBACK_REVIEW,
         Action.MEMBERS_READ,
     }
 )

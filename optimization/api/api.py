@@ -28,6 +28,7 @@ from optimization.api.routers import (
     programs,
     proposals,
     provenance,
+    quality,
     runs,
     stuck,
 )
@@ -92,3 +93,4 @@ api.add_router("/feedback", answers.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)
 api.add_router("/invitations", invitations.router)
+api.add_router("/quality", quality.router)

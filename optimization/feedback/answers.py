@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from optimization.feedback.errors import FeedbackError, HoldLost
+from optimization.feedback.gold import mirror_release
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
 from optimization.feedback.rereading import item_reread, late_reading_add, run_lock
@@ -105,6 +106,7 @@ def _store(request: FeedbackRequest, sent: Answer, fence: int, in_time: bool = T
         late_reading_add(sent)
     _ANSWERED(request=locked.pk, user=user.pk)
     Draft.objects.filter(request=locked, user=user).delete()
+    mirror_release(locked, user)
     request_settle(locked)
     return sent
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
@@ -53,6 +54,14 @@ def lanes_of(member: Any) -> list[str]:
     )
     own = [person_lane(member.user_id)] if getattr(member, "has_own", True) else []
     return [*own, *map(panel_lane, panels), LANE_OF_AUDIENCE[Audience.PEOPLE]]
+
+
+def lane_dissolve(panel: Panel) -> None:
+    """The panel goes, and its questions are everybody's."""
+    with transaction.atomic():
+        waits = FeedbackRequest.objects.filter(workspace=panel.workspace_id, lane=panel_lane(panel.pk))
+        waits.update(lane=LANE_OF_AUDIENCE[Audience.PEOPLE.value])
+        panel.delete()
 
 
 def waiting() -> QuerySet[FeedbackRequest]:

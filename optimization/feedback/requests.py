@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
+from optimization.feedback.gold import checks_mix
 from optimization.feedback.lanes import LANE_OF_AUDIENCE, NOBODY
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.places import place_free, request_lock
@@ -34,19 +35,24 @@ def request_open(
     question: Question,
     audience: str = Audience.PEOPLE,
     within: timedelta | None = None,
+    gold: float = 0.0,
+    mirrored: float = 0.0,
     **terms: Any,
 ) -> FeedbackRequest:
     """Put a question of a work item to people, who have `within` to answer; asking again under the same key returns
     the first request.
 
-    `terms` are the row's: lane, wanted, most, per_person, review_below, priority, deadline. A question that the
-    iteration has asked already, word for word, becomes that one's twin and is put to nobody. Call it in the transaction
-    that parks the item, so that nobody answers before the item waits.
+    A share `gold` and `mirrored` of the questions has a check beside it (feedback.gold). `terms` are the row's: lane,
+    wanted, most, per_person, review_below, priority, deadline. A question that the iteration has asked already, word for
+    word, becomes that one's twin and is put to nobody. Call it in the transaction that parks the item, so that nobody
+    answers before the item waits.
     """
     asked = question.model_dump(mode="json")
     digest = question_digest(asked, audience)
     same = FeedbackRequest.objects.filter(run=item.run_id, digest=digest, iteration=item.effect.iteration)
-    if taken_over := _take_over(same.filter(item=None).exclude(key=key).first(), item, key):
+    if taken_over := _take_over(
+        same.filter(item=None, audience=audience).exclude(key=key).first(), item, key
+    ):
         return taken_over
     twin = same.filter(twin_of=None).exclude(key=key).first()
     lane = terms.pop("lane", LANE_OF_AUDIENCE[audience])
@@ -74,6 +80,7 @@ def request_open(
         if item.run.without is not None:
             reason = "The run asks what would be without this person."
             Skip.objects.create(request=request, user=item.run.without, reason=reason)
+        checks_mix(request, gold=gold, mirrored=mirrored)
         queue_changed(request.workspace_id)
     return request
 

@@ -1,9 +1,11 @@
 """All that may be done with the queue."""
 
+from optimization.feedback.adjudication import request_adjudicate
 from optimization.feedback.answers import answer_submit
 from optimization.feedback.claims import claim_ahead, claim_next, claim_release, claim_renew
 from optimization.feedback.drafts import draft_load, draft_save
 from optimization.feedback.edits import answer_edit
+from optimization.feedback.gold import gold_add, gold_import, gold_mark
 from optimization.feedback.preview import answer_preview
 from optimization.feedback.requests import (
     request_open,
@@ -24,8 +26,12 @@ __all__ = [
     "claim_renew",
     "draft_load",
     "draft_save",
+    "gold_add",
+    "gold_import",
+    "gold_mark",
     "item_wake",
     "question_shown",
+    "request_adjudicate",
     "request_open",
     "request_skip",
     "requests_left_withdraw",

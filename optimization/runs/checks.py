@@ -52,6 +52,7 @@ def launch_check(config: RunConfig, version: ProgramVersion, dataset: DatasetVer
         if loss is not None and judge is not None:
             errors += _misfits(trainer, loss, judge, dataset)
         errors += _unjudged(config, trainer, version.program.workspace)
+    errors += _care(config, version.program.workspace)
     errors += _input_errors(version, dataset)
     if errors or state is None:
         raise LaunchError(list(dict.fromkeys(errors)))
@@ -69,6 +70,22 @@ def _misfits(trainer: Trainer, loss: LossModule, judge: LossModule, dataset: Dat
         ("/loss" if guide == "train" else "/judge", message)
         for guide, message in misfits(trainer, guides, targets)
     ]
+
+
+def _care(config: RunConfig, workspace: Workspace) -> Errors:
+    """What does not fit together of how people are asked."""
+    people, errors = config.people, []
+    if people.most is not None and people.most < people.wanted:
+        errors.append(("/people/most", f"{people.wanted} judges are asked at once: allow as many or more."))
+    if people.wanted < 2 and people.most is not None:
+        errors.append(("/people/most", "How uncertain a score is shows from two judges on: ask 2 an output."))
+    if people.wanted < 2 and people.review_below is not None:
+        errors.append(("/people/review_below", "One judge cannot disagree: ask 2 an output or more."))
+    if people.panel and not workspace.panels.filter(name=people.panel).exists():
+        errors.append(
+            ("/people/panel", f"There is no panel “{people.panel}” here: make it on the page of people.")
+        )
+    return errors
 
 
 def _unjudged(config: RunConfig, trainer: Trainer, workspace: Workspace) -> Errors:

@@ -82,9 +82,14 @@ def addresses(scene: Scene, ada: User, dana: User) -> list[str]:
         "/endpoints/",
         f"/endpoints/{endpoint.pk}/",
         "/queue/",
+        "/queue/quality/",
+        "/queue/gold/",
+        "/queue/reviews/",
         "/people/",
         "/people/tokens/",
         "/people/invitations/",
+        "/people/panels/",
+        "/people/mail/",
         "/no/such/page/",
     ]
 

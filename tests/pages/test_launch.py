@@ -7,11 +7,11 @@ from pytest_django.fixtures import Settings
 
 from optimization.catalog.shipped import shipped_datasets_register, shipped_programs_register
 from optimization.models import Endpoint, Membership, Run, Workspace
+from optimization.runs.config import People
 from tests.factories import make_dataset, make_program, make_run
 from tests.pages.reading import errors_beside, text
 
 Members = dict[str, Membership]
-NO_DEADLINE = {"deadline_minutes": None, "on_deadline": "go_on"}
 REDRAWING = ("method", "judged_by", "loss_verifier", "held_out", "trainer", "optimizer")
 
 
@@ -60,12 +60,7 @@ def test_the_defaults_can_be_launched_as_they_are(operator: Client, catalog: Non
     assert answer["Location"] == f"/runs/{run.pk}/"
     assert run.name == "Support reply, Support tickets"
     assert run.config["loss"]["name"] == "HumanRubricLoss"
-    assert run.config["people"] == {
-        "per_iteration": None,
-        "wanted": 1,
-        "rehearsal": False,
-        **NO_DEADLINE,
-    }
+    assert People.model_validate(run.config["people"]) == People()
     assert run.config["iterations"] == 4
 
 
@@ -74,7 +69,7 @@ def test_with_rehearsal_colleagues_people_judge_three_outputs_and_they_the_rest(
 ) -> None:
     operator.post("/runs/launch/", filled(operator))
     people = Run.objects.get().config["people"]
-    assert people == {"per_iteration": 3, "wanted": 1, "rehearsal": True, **NO_DEADLINE}
+    assert People.model_validate(people) == People(per_iteration=3, rehearsal=True)
 
 
 @pytest.mark.parametrize("changes", [{"per_iteration": "3"}, {"method": "ranking", "per_iteration": "7"}])

@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from optimization.losses.questions import ANSWER, Answer, weighed
 from optimization.models import Answer as AnswerRow
 from optimization.models import FeedbackRequest, Membership, RequestState
-from optimization.runs.config import RunConfig
 
 
 def answers_read(
@@ -58,6 +57,6 @@ def _body(answer: AnswerRow, late: Mapping[str, int]) -> dict[str, Any] | None:
 
 def _weights(request: FeedbackRequest) -> dict[int, float]:
     """By person; empty for a run that counts all alike."""
-    if not RunConfig.model_validate(request.run.config).people.weighted:
+    if not request.run.config.get("people", {}).get("weighted"):
         return {}
     return dict(Membership.objects.filter(workspace=request.workspace_id).values_list("user", "weight"))

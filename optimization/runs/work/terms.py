@@ -15,6 +15,7 @@ def terms_of(run: Run, people: People, audience: str) -> dict[str, Any]:
     if audience != Audience.PEOPLE:
         return terms
     terms |= {"most": people.most, "per_person": people.per_person, "review_below": people.review_below}
+    terms |= {"gold": people.gold, "mirrored": people.mirrored}
     if people.panel:
         panel = Panel.objects.filter(workspace=run.workspace_id, name=people.panel).first()
         if panel is not None:

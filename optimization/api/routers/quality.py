@@ -1,0 +1,204 @@
+"""How good answers are: agreement, gold items, decisions of reviewers, weights."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from ninja import Query, Schema
+from pydantic import Field
+
+from optimization.accounts.permissions import Action
+from optimization.api.names import Id
+from optimization.api.principals import ApiRequest
+from optimization.api.problems import missing
+from optimization.api.subjects import Subject
+from optimization.feedback.adjudication import requests_disputed
+from optimization.feedback.quality.figures import quality_figures
+from optimization.feedback.quality.weights import weight_set
+from optimization.feedback.services import gold_add, request_adjudicate
+from optimization.losses.questions import QUESTION, Question
+from optimization.models import FeedbackRequest
+
+router = Subject("quality")
+
+
+class EstimateOut(Schema):
+    """With its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class AgreementOut(Schema):
+    kind: str
+    questions: int
+    people: int
+    alpha: float | None = Field(description="Krippendorff's alpha.")
+    cohen: float | None = Field(description="Cohen's kappa, the mean over pairs of people.")
+    fleiss: float | None
+    kendall: float | None = Field(description="Kendall's tau-b, the mean over pairs; of rankings.")
+
+
+class PersonOut(Schema):
+    name: str
+    user: int
+    weight: float
+    answers: int
+    seconds: float | None = Field(description="Median time on task.")
+    per_hour: float
+    agreement: float | None
+    drift: float | None
+    gold: EstimateOut | None
+    gold_answers: int
+    first: EstimateOut | None = Field(description="Share of comparisons won by what stood first.")
+    first_by_chance: float
+    consistent: EstimateOut | None = Field(description="Share of mirrored repeats judged as the first time.")
+
+
+class DayOut(Schema):
+    day: date
+    answers: int
+    seconds: float | None
+    agreement: float | None
+    gold: float | None
+
+
+class QualityOut(Schema):
+    answers: int
+    since: datetime | None
+    agreement: list[AgreementOut]
+    people: list[PersonOut]
+    days: list[DayOut]
+    strengths: list[EstimateOut] = Field(
+        description="Bradley-Terry, in the order in which the run numbered outputs."
+    )
+    gold: EstimateOut | None
+    notes: list[str]
+
+
+class QualityQuery(Schema):
+    run: int | None = Field(None, ge=1, lt=2**63)
+
+
+class GoldIn(Schema):
+    question: dict[str, Any]
+    expected: dict[str, Any]
+
+
+class GoldOut(Schema):
+    id: int
+    kind: str
+    question: Question
+    expected: dict[str, Any]
+    active: bool
+
+
+class DisputedOut(Schema):
+    """A question that waits for a reviewer, with the answers that disagree."""
+
+    id: int
+    run: int
+    iteration: int
+    question: Question
+    answers: list[dict[str, Any]]
+
+
+class DecisionIn(Schema):
+    body: dict[str, Any]
+    reason: str = Field("", max_length=2000)
+
+
+class DecisionOut(Schema):
+    request: int
+    body: dict[str, Any]
+    reason: str
+    in_time: bool = Field(
+        description="False: the step had been taken; the decision is kept and changes nothing."
+    )
+
+
+class WeightIn(Schema):
+    weight: float = Field(ge=0, le=10)
+
+
+@router.route("GET", "", Action.FEEDBACK_READ, {200: QualityOut}, problems=(404,))
+def quality_read(request: ApiRequest, query: Query[QualityQuery]) -> QualityOut:
+    """The figures of the workspace's newest answers, or of a run's."""
+    run = None
+    if query.run is not None:
+        run = request.auth.workspace.runs.filter(pk=query.run).first()
+        if run is None:
+            raise missing("run", query.run)
+    return QualityOut.from_orm(quality_figures(workspace=request.auth.workspace, run=run))
+
+
+@router.route("GET", "/gold", Action.FEEDBACK_READ, {200: list[GoldOut]})
+def gold_list(request: ApiRequest) -> list[GoldOut]:
+    """The newest 200 gold items."""
+    return [_gold(gold) for gold in request.auth.workspace.gold.order_by("-pk")[:200]]
+
+
+@router.route("POST", "/gold", Action.FEEDBACK_REVIEW, {201: GoldOut})
+def gold_create(request: ApiRequest, payload: GoldIn) -> GoldOut:
+    """Makes a gold item of a question and the answer that it expects."""
+    auth = request.auth
+    return _gold(
+        gold_add(
+            workspace=auth.workspace, question=payload.question, expected=payload.expected, user=auth.user
+        )
+    )
+
+
+@router.route("DELETE", "/gold/{gold_id}", Action.FEEDBACK_REVIEW, {204: None}, problems=(404,))
+def gold_end(request: ApiRequest, gold_id: Id) -> None:
+    """Shows a gold item no more; its answers stay."""
+    if not request.auth.workspace.gold.filter(pk=gold_id).update(active=False):
+        raise missing("gold item", gold_id)
+
+
+@router.route("GET", "/disputed", Action.FEEDBACK_READ, {200: list[DisputedOut]})
+def disputed_list(request: ApiRequest) -> list[DisputedOut]:
+    """What waits for a reviewer, 100 at most."""
+    return [
+        DisputedOut(
+            id=one.pk,
+            run=one.run_id,
+            iteration=one.iteration,
+            question=QUESTION.validate_python(one.question),
+            answers=[answer.body for answer in one.answers.all()],
+        )
+        for one in requests_disputed(request.auth.workspace)[:100]
+    ]
+
+
+@router.route(
+    "POST", "/requests/{request_id}/decision", Action.FEEDBACK_REVIEW, {201: DecisionOut}, problems=(404,)
+)
+def request_decide(request: ApiRequest, request_id: Id, payload: DecisionIn) -> DecisionOut:
+    """Decides a question; the run reads this in place of the annotators' answers."""
+    found = FeedbackRequest.objects.filter(workspace=request.auth.workspace, pk=request_id).first()
+    if found is None:
+        raise missing("feedback request", request_id)
+    made = request_adjudicate(
+        request=found, reviewer=request.auth.user, body=payload.body, reason=payload.reason
+    )
+    return DecisionOut(request=found.pk, body=made.body, reason=made.reason, in_time=made.in_time)
+
+
+@router.route("PUT", "/weights/{user_id}", Action.FEEDBACK_REVIEW, {204: None}, problems=(404, 409))
+def weight_put(request: ApiRequest, user_id: Id, payload: WeightIn) -> None:
+    """How often an annotator's answers count in runs that weigh them."""
+    if not weight_set(workspace=request.auth.workspace, user_id=user_id, weight=payload.weight):
+        raise missing("member", user_id)
+
+
+def _gold(gold: Any) -> GoldOut:
+    return GoldOut(
+        id=gold.pk,
+        kind=gold.kind,
+        question=QUESTION.validate_python(gold.question),
+        expected=gold.expected,
+        active=gold.active,
+    )

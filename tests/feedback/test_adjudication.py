@@ -1,0 +1,86 @@
+"""Where annotators disagree a reviewer decides, and the run reads the decision."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from optimization.feedback.errors import FeedbackError
+from optimization.feedback.services import answer_submit, claim_next, request_adjudicate
+from optimization.losses.questions import RubricAnswer
+from optimization.models import FeedbackRequest, Membership, RequestState, WorkState
+from optimization.runs.work.reading import answers_read
+from tests.feedback.scene import Scene
+
+
+def judged(scene: Scene, scores: tuple[int, int], **how: object) -> FeedbackRequest:
+    question = scene.ask(wanted=2, **how)
+    for number, score in enumerate(scores):
+        user = User.objects.filter(username=f"person {number}").first() or scene.person(f"person {number}")
+        claim = claim_next(workspace=scene.workspace, user=user)
+        assert claim
+        body = {"score": score, "improvements": ["Name the lamp."]}
+        answer_submit(request=question, user=user, fence=claim.fence, client_key=f"{claim.pk}", body=body)
+    question.refresh_from_db()
+    return question
+
+
+def read(question: FeedbackRequest) -> list[float] | None:
+    (_, answers), *_ = answers_read(FeedbackRequest.objects.filter(pk=question.pk))
+    return None if answers is None else [one.score for one in answers if isinstance(one, RubricAnswer)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "state"), [((4, 5), RequestState.ANSWERED), ((1, 5), RequestState.DISPUTED)]
+)
+def test_only_what_they_judge_too_differently_waits(
+    scene: Scene, scores: tuple[int, int], state: RequestState
+) -> None:
+    question = judged(scene, scores, review_below=0.7)
+    assert question.state == state
+    assert question.item
+    assert question.item.state == (WorkState.DUE if state == RequestState.ANSWERED else WorkState.WAITING)
+
+
+def test_the_decision_is_what_the_run_reads(scene: Scene, omar: User) -> None:
+    question = judged(scene, (1, 5), review_below=0.7)
+    assert read(question) is None
+    made = request_adjudicate(request=question, reviewer=omar, body={"score": 4}, reason="Both have a point.")
+    question.refresh_from_db()
+    assert (question.state, made.in_time) == (RequestState.ANSWERED, True)
+    assert question.item
+    assert question.item.state == WorkState.DUE
+    assert read(question) == [4]
+
+
+def test_after_the_step_it_is_kept_and_changes_nothing(scene: Scene, omar: User) -> None:
+    question = judged(scene, (1, 5))
+    scene.effect.done_at = timezone.now()
+    scene.effect.save()
+    assert not request_adjudicate(request=question, reviewer=omar, body={"score": 4}).in_time
+
+
+def test_before_the_step_an_answered_question_is_read_again(scene: Scene, omar: User) -> None:
+    question = judged(scene, (1, 5))
+    assert question.item
+    type(question.item).objects.filter(pk=question.item.pk).update(state=WorkState.DONE)
+    assert request_adjudicate(request=question, reviewer=omar, body={"score": 4}).in_time
+    question.item.refresh_from_db()
+    assert question.item.state == WorkState.DUE
+
+
+def test_an_open_question_is_not_to_be_decided(scene: Scene, omar: User) -> None:
+    with pytest.raises(FeedbackError, match="still waits for answers"):
+        request_adjudicate(request=scene.ask(), reviewer=omar, body={"score": 4})
+
+
+def test_a_run_that_weighs_its_annotators_counts_each_by_their_weight(scene: Scene) -> None:
+    question = judged(scene, (1, 5))
+    Membership.objects.filter(user__username="person 0").update(weight=3.0)
+    (_, alike), *_ = answers_read(FeedbackRequest.objects.filter(pk=question.pk))
+    scene.run.config = {"people": {"weighted": True}}
+    scene.run.save()
+    (_, weighed), *_ = answers_read(FeedbackRequest.objects.filter(pk=question.pk))
+    assert [answer.weight for answer in alike or ()] == [1.0, 1.0]
+    assert [answer.weight for answer in weighed or ()] == [3.0, 1.0]
