@@ -42,15 +42,17 @@ def request_open(
     """Put a question of a work item to people, who have `within` to answer; asking again under the same key returns
     the first request.
 
-    `terms` are the row's: lane, wanted, most, per_person, review_below, priority, deadline. A question that the
-    iteration has asked already, word for word, becomes that one's twin and is put to nobody. Call it in the transaction
-    that parks the item, so that nobody answers before the item waits.
-    A share `gold` and `mirrored` of the questions has a check beside it (feedback.gold).
+    A share `gold` and `mirrored` of the questions has a check beside it (feedback.gold). `terms` are the row's: lane,
+    wanted, most, per_person, review_below, priority, deadline. A question that the iteration has asked already, word for
+    word, becomes that one's twin and is put to nobody. Call it in the transaction that parks the item, so that nobody
+    answers before the item waits.
     """
     asked = question.model_dump(mode="json")
     digest = question_digest(asked, audience)
     same = FeedbackRequest.objects.filter(run=item.run_id, digest=digest, iteration=item.effect.iteration)
-    if taken_over := _take_over(same.filter(item=None).exclude(key=key).first(), item, key):
+    if taken_over := _take_over(
+        same.filter(item=None, audience=audience).exclude(key=key).first(), item, key
+    ):
         return taken_over
     twin = same.filter(twin_of=None).exclude(key=key).first()
     lane = terms.pop("lane", LANE_OF_AUDIENCE[audience])
