@@ -14,6 +14,7 @@ postgres@127.0.0.1; a database of its own is made there and dropped.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -104,6 +106,17 @@ def assert_everything_is_stored(run: Run, examples: int) -> None:
     assert Tape.objects.filter(run=run).count() == examples
 
 
+def processor_seconds() -> float:
+    """What the workers, the endpoint and PostgreSQL's processes for this database have used, where they can be seen."""
+    seen = {process.pid: process for process in psutil.Process().children(recursive=True)}
+    used = 0.0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid in seen or "handgrad_benchmark" in " ".join(process.cmdline()):
+                used += sum(process.cpu_times()[:2])
+    return used
+
+
 def through(folder: Path, examples: int, rounds: int) -> None:
     """Both measurements of the work itself."""
     durable = Durable("benchmark", examples)
@@ -117,24 +130,29 @@ def through(folder: Path, examples: int, rounds: int) -> None:
         ),
         (f"{CROWD} at once, no latency", 0.0, CROWD, "1.5 of the bare client's calls a second"),
     ):
-        ours, theirs = [], []
+        ours, theirs, cpu, their_cpu = [], [], [], []
         with endpoint(latency, at_once) as url:
             durable.point_to(url, at_once)
             with workers(folder):
                 durable.seconds("few", WARM_UP)
                 for _ in range(rounds):
                     with console.status(title):
+                        before = processor_seconds()
                         ours.append(durable.seconds("many", examples))
-                        theirs.append(BARE.run(url, examples, at_once)["wall"])
+                        cpu.append(processor_seconds() - before)
+                        peer = BARE.run(url, examples, at_once)
+                        theirs.append(peer["wall"])
+                        their_cpu.append(peer["cpu"])
         table = Table(title=f"{examples:,} examples x {CALLS_AN_EXAMPLE} calls, {title}")
-        for heading in ("", "seconds", "of the ideal", "calls a second"):
+        for heading in ("", "seconds", "of the ideal", "calls a second", "CPU a call, ms"):
             table.add_column(heading, justify="right" if heading else "left")
-        for name, taken in (
-            (f"durable run, {LLM_WORKERS} processes", median(ours)),
-            (BARE.title, median(theirs)),
+        calls = examples * CALLS_AN_EXAMPLE
+        for name, taken, used in (
+            (f"durable run, {LLM_WORKERS} processes", median(ours), median(cpu)),
+            (BARE.title, median(theirs), median(their_cpu)),
         ):
             share = f"{ideal / taken:.2f}" if latency else ""
-            table.add_row(name, f"{taken:.1f}", share, f"{examples * CALLS_AN_EXAMPLE / taken:.0f}")
+            table.add_row(name, f"{taken:.1f}", share, f"{calls / taken:.0f}", f"{used / calls * 1000:.2f}")
         console.print(table)
         ratio = median(their / our for our, their in zip(ours, theirs, strict=True))
         console.print(

@@ -101,5 +101,7 @@ async def _heartbeat(active: Active, bench: Bench, life: Life) -> None:
             log.warning("heartbeat_missed", run=bench.run.pk, error=str(error))
             continue
         for task, item in list(active.items()):
+            if item.pk in beat.lost:
+                log.warning("lease_lost", item=item.pk, run=item.run_id)
             if item.pk in beat.lost or item.pk in beat.stopped:
                 task.cancel()

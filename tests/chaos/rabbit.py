@@ -26,45 +26,66 @@ class Rabbit:
         self.port = free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
         folder.mkdir()
-        folder.chmod(0o777)
+        self._folder = folder
+        (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
+        mapper_port = str(free_port())
+        self._mapper = subprocess.Popen(
+            [self._binary("epmd"), "-port", mapper_port], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self._environment = {
             **os.environ,
             "HOME": str(folder),
             "RABBITMQ_NODENAME": f"chaos{os.getpid()}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_PID_FILE": str(folder / "pid"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_PORT": mapper_port,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        self._mapper.kill()
+        self._mapper.wait()
 
     def start(self) -> None:
-        server = shutil.which("rabbitmq-server", path=f"{os.environ['PATH']}:/usr/lib/rabbitmq/bin")
-        assert server, "the long form needs RabbitMQ: sudo apt-get install rabbitmq-server"
-        self._process = subprocess.Popen(
-            [server], env=self._environment, stdout=subprocess.DEVNULL, start_new_session=True
-        )
-        wait_until(self._answers, 60)
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binary("rabbitmq-server")],
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        wait_until(self._answers, 90)
 
     def kill(self) -> None:
-        """The whole session: Erlang's machine, its port mapper and the shell that started them."""
+        """The whole session: Erlang's machine and the shell that started it."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    @staticmethod
+    def _binary(name: str) -> str:
+        """RabbitMQ's own script first: the one on the PATH changes to a user who may not read the tests' folder."""
+        found = shutil.which(name, path=f"/usr/lib/rabbitmq/bin:{os.environ['PATH']}")
+        assert found, f"the long form needs {name}: sudo apt-get install rabbitmq-server"
+        return found
 
     def _answers(self) -> bool:
         try:

@@ -66,7 +66,7 @@ class Slaughter:
 
         A death that the run's end forestalls is left for the next run, to come at once.
         """
-        base, lost = self.endpoint.calls, 0
+        base, lost, dropped = self.endpoint.calls, 0, self._dropped()
         for _ in range(most):
             if not going(run) or not deaths:
                 break
@@ -77,6 +77,7 @@ class Slaughter:
             self.toll.kills += 1
             now = self.endpoint.calls - base - Call.objects.filter(run=run).count()
             held = WorkItem.objects.filter(run=run, state=WorkState.LEASED).count()
+            held, dropped = held + self._dropped() - dropped, self._dropped()
             assert 0 <= now - lost <= held, f"{now - lost} calls were lost at {fault}, {held} were in flight"
             assert_the_file_is_whole()
             self.toll.worst = max(self.toll.worst, now - lost)
@@ -85,11 +86,14 @@ class Slaughter:
         finishes(run, self.arena, self.person)
         healthy.kill()
         assert_nothing_lost_nothing_twice(run, self.person)
-        assert self.endpoint.calls - base - Call.objects.filter(run=run).count() == lost, (
-            "a stored call was made again"
-        )
+        again = self.endpoint.calls - base - Call.objects.filter(run=run).count() - lost
+        assert again <= self._dropped() - dropped, "a stored call was made again"
         self.toll.runs += 1
         self.toll.lost_calls += lost
+
+    def _dropped(self) -> int:
+        """How many items a worker that lives has let go, too slow for these short leases."""
+        return self.arena.read_log().count("lease_lost")
 
     def _one_life(self, run: Run, fault: str) -> bool:
         """True if the worker died where it was told to, False if the run ended first."""

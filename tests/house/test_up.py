@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
+import psutil
 import pytest
 from django.conf import settings
 
@@ -32,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def up(data: Path) -> Iterator[Up]:
     """One start for the whole file: it takes seconds of every core."""
-    up = Up(data)
+    up = Up(data, HANDGRAD_LIVENESS_SECONDS="1.5")
     yield up
     up.process.kill()
     up.process.wait()
@@ -54,6 +55,17 @@ def test_it_prints_a_sign_in_for_each_role_that_works(up: Up) -> None:
     for role in ROLES:
         password = up.wait_for(rf"^    {role} +(\S+)$")[1]
         assert not sign_in(address, role, password).endswith(settings.LOGIN_URL)
+
+
+def test_a_worker_that_has_stopped_consuming_is_started_again(up: Up) -> None:
+    up.wait_for(r"llm@\S+ ready")
+    family = psutil.Process(up.process.pid).children()
+    (llm,) = (child for child in family if "llm" in child.cmdline())
+    llm.suspend()
+
+    up.wait_for(r"llm has taken nothing from its queue for \d+ s; starting it again")
+    wait_until(lambda: len(re.findall(r"llm@\S+ ready", up.printed)) == 2, seconds=60)
+    assert not is_alive(llm.pid)
 
 
 def test_a_second_one_on_the_same_data_folder_is_told_where_the_first_one_is(up: Up, data: Path) -> None:
