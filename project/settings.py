@@ -189,6 +189,18 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 
+# Mail: in development each is a file in the data folder. PUBLIC_URL is the address that mails lead to.
+PUBLIC_URL = os.environ.get("HANDGRAD_URL", "http://127.0.0.1:8000").rstrip("/")
+DEFAULT_FROM_EMAIL = os.environ.get("HANDGRAD_MAIL_FROM", "handgrad@localhost")
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "587"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = _flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+
 LOGGING_CONFIG = "project.logs.configure_logging"
 LOGGING = logging_settings(as_json=not DEVELOPMENT, level=os.environ.get("LOG_LEVEL", "INFO").upper())
 
@@ -279,17 +291,6 @@ OPENAI_MODEL = os.environ.get("OPENAI_MODEL", "gpt-4.1-mini")
 REHEARSAL = _flag("HANDGRAD_REHEARSAL", DEVELOPMENT)
 REHEARSAL_URL = os.environ.get("HANDGRAD_REHEARSAL_URL", "http://127.0.0.1:8010/v1")
 
-# Mail: a file in development, SMTP elsewhere. The address at which people reach the pages stands in it.
-PUBLIC_URL = os.environ.get("HANDGRAD_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
-EMAIL_HOST = os.environ.get("HANDGRAD_MAIL_HOST", "")
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
-EMAIL_FILE_PATH = str(DATA_DIR / "mail")
-EMAIL_PORT = int(os.environ.get("HANDGRAD_MAIL_PORT", "587"))
-EMAIL_HOST_USER = os.environ.get("HANDGRAD_MAIL_USER", "")
-EMAIL_HOST_PASSWORD = os.environ.get("HANDGRAD_MAIL_PASSWORD", "")
-EMAIL_USE_TLS = EMAIL_PORT == 587
-EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = os.environ.get("HANDGRAD_MAIL_FROM", "handgrad@localhost")
 
 # The most that one imported file may hold.
 DATASET_MAX_BYTES = int(os.environ.get("HANDGRAD_DATASET_MAX_BYTES", str(50_000_000)))

@@ -40,14 +40,16 @@ def main(folder: str, steps: int, threads: int, sizes: dict[str, Any]) -> None:
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:
-            self.at = [0.0]
+            self.at = (0.0, 0.0)
             self.seconds: list[float] = []
+            self.processor: list[float] = []
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
-            self.at.append(time.perf_counter())
+            self.at = (time.perf_counter(), time.process_time())
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
-            self.seconds.append(time.perf_counter() - self.at[-1])
+            self.seconds.append(time.perf_counter() - self.at[0])
+            self.processor.append(time.process_time() - self.at[1])
 
     clock = Clock()
     completions, group = sizes["completions"], sizes["group"]
@@ -83,7 +85,11 @@ def main(folder: str, steps: int, threads: int, sizes: dict[str, Any]) -> None:
         callbacks=[clock],
     )
     trainer.train()
-    print(json.dumps({"seconds": clock.seconds, "tokens": tokens, "rewards": rewards}))
+    print(
+        json.dumps(
+            {"seconds": clock.seconds, "processor": clock.processor, "tokens": tokens, "rewards": rewards}
+        )
+    )
 
 
 def _bytes() -> Any:

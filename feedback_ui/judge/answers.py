@@ -51,8 +51,14 @@ class GivenAnswer:
     @property
     def fate(self) -> Fate:
         request = self.answer.request
-        if list(self.answer.applications.all()):
-            return Fate("done", f"Used in the step of iteration {self.iteration}")
+        used = sorted({one.step.iteration + 1 for one in self.answer.applications.all()})
+        if used:
+            steps = " and ".join(map(str, used))
+            changed = ", there as you changed it" if len(used) > 1 else ""
+            late = ", as it came late" if self.answer.late else ""
+            return Fate("done", f"Used in the step of iteration {steps}{changed}{late}")
+        if self.answer.late:
+            return Fate("waits", "Came after its time: kept, and counted by the next step")
         if request.state == RequestState.WITHDRAWN:
             return Fate("stopped", "Kept, not used: the run was cancelled")
         if request.state == RequestState.OPEN:

@@ -1,10 +1,9 @@
-"""A person's own switch for the digest, and where it goes."""
+"""A member's own mail: the address, and whether they are written to when work waits."""
 
 from __future__ import annotations
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -12,25 +11,24 @@ from django.views.decorators.http import require_http_methods
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
-from optimization.models import Membership
+from optimization.accounts.services import mail_set
 
 
 class MailForm(forms.Form):
-    email = forms.EmailField(label="Mail", required=False)
-    mail_digest = forms.BooleanField(
-        label="Write to me when work has waited for an hour, or a deadline is near", required=False
+    email = forms.EmailField(label="Address", required=False, help_text="Empty: nobody writes to you.")
+    digest = forms.BooleanField(
+        label="Write to me when outputs have waited for an hour, or a deadline is near", required=False
     )
 
 
 @requires(Action.TOKENS_OWN)
 @require_http_methods(["GET", "HEAD", "POST"])
-def mail(request: WorkspaceRequest) -> HttpResponse:
+def mail_page(request: WorkspaceRequest) -> HttpResponse:
     member = request.membership
-    initial = {"email": member.user.email, "mail_digest": member.mail_digest}
+    initial = {"email": member.user.email, "digest": member.mail_digest}
     form = MailForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        User.objects.filter(pk=member.user_id).update(email=form.cleaned_data["email"])
-        Membership.objects.filter(pk=member.pk).update(mail_digest=form.cleaned_data["mail_digest"])
-        messages.success(request, "Kept.")
+        mail_set(membership=member, **form.cleaned_data)
+        messages.success(request, "Saved.")
         return redirect("mail")
     return render(request, "people/mail.html", {"form": form}, status=422 if form.errors else 200)

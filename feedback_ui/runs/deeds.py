@@ -25,6 +25,7 @@ from optimization.runs.services import (
     run_restart,
     run_resume,
     run_retry,
+    run_take_late,
 )
 
 
@@ -83,6 +84,14 @@ DEEDS = {
         "becomes its revision.",
         "Begin anew",
         "Begun anew. What still fits is used again.",
+    ),
+    "take-late": Deed(
+        run_take_late,
+        "Take the late answers into one more step?",
+        "No output is made or judged anew. What was said late goes back along the stored outputs, the optimizer rewrites "
+        "the prompts from it, and the run ends again. Every step before stays as it is.",
+        "Take one more step",
+        "One more step is taken from the late answers.",
     ),
     "replay": Deed(
         run_replay_ask,

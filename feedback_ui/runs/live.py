@@ -23,6 +23,7 @@ from optimization.models import Membership, Run, RunKind, RunState
 from optimization.runs.replays import last_replay
 from optimization.runs.reverts import reverts_waiting
 from optimization.runs.selectors import (
+    late_answers,
     latest_changes,
     review_waiting,
     run_curve,
@@ -66,6 +67,7 @@ def _context(run: Run, membership: Membership) -> dict[str, object]:
         "run": run,
         "status": run_status(run),
         "review": review_waiting(run),
+        "late": late_answers(run),
         "settings_line": policy_line(run) if is_policy else settings_line(run),
         "settings": policy_facts(run) if is_policy else settings_facts(run),
         "curve": curve,
@@ -75,7 +77,7 @@ def _context(run: Run, membership: Membership) -> dict[str, object]:
         "changes": latest_changes(run),
         "iterations": run_iterations(run, last=ITERATIONS_SHOWN),
         "iterations_done": run.iteration,
-        "iterations_wanted": iterations,
+        "iterations_wanted": max(iterations, run.iteration),
         "iteration_now": None if over else min(run.iteration + 1, iterations or run.iteration + 1),
         "used": run_usage(run),
         "people": run_people(run),

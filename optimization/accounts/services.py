@@ -65,6 +65,13 @@ def membership_remove(*, membership: Membership) -> None:
     membership.delete()
 
 
+@transaction.atomic
+def mail_set(*, membership: Membership, email: str, digest: bool) -> None:
+    """A person's address, which all their workspaces share, and whether this one writes when work waits."""
+    User.objects.filter(pk=membership.user_id).update(email=email)
+    Membership.objects.filter(pk=membership.pk).update(mail_digest=digest)
+
+
 def _user_create(username: str, password: str) -> User:
     user = User(username=username)
     try:

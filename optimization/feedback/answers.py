@@ -22,7 +22,7 @@ from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.gold import mirror_release
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
-from optimization.feedback.rereading import item_reread, run_lock
+from optimization.feedback.rereading import item_reread, late_reading_add, run_lock
 from optimization.feedback.settling import request_settle
 from optimization.feedback.showings import order_shown
 from optimization.losses.questions import QUESTION
@@ -102,6 +102,8 @@ def _store(request: FeedbackRequest, sent: Answer, fence: int, in_time: bool = T
         raise HoldLost(why_lost(locked, user))
     sent.request, sent.late = locked, expired and not item_reread(locked)
     sent.save(force_insert=True)
+    if sent.late:
+        late_reading_add(sent)
     _ANSWERED(request=locked.pk, user=user.pk)
     Draft.objects.filter(request=locked, user=user).delete()
     mirror_release(locked, user)

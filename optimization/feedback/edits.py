@@ -17,11 +17,11 @@ from optimization.feedback.answers import seconds_kept
 from optimization.feedback.errors import FeedbackError
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import request_lock
-from optimization.feedback.rereading import item_reread, run_lock
+from optimization.feedback.rereading import item_reread, late_reading_add, run_lock
 from optimization.feedback.showings import order_shown
 from optimization.losses.questions import QUESTION
 from optimization.losses.sides import answer_as_asked
-from optimization.models import Answer, AnswerVersion
+from optimization.models import Answer, AnswerVersion, RequestState
 
 
 def answer_edit(*, answer: Answer, user: User, body: dict[str, Any], seconds: float = 0.0) -> Answer:
@@ -43,10 +43,12 @@ def answer_edit(*, answer: Answer, user: User, body: dict[str, Any], seconds: fl
         if checked == answer_newest(answer):
             return answer
         counts = not answer.late and item_reread(locked)
-        _version_add(answer, checked, seconds_kept(seconds), late=not counts)
+        version = _version_add(answer, checked, seconds_kept(seconds), late=not counts)
         if counts:
             answer.body = checked
             answer.save(update_fields=["body"])
+        elif locked.state != RequestState.WITHDRAWN:
+            late_reading_add(answer, version.number)
     return answer
 
 
@@ -57,7 +59,7 @@ def answer_newest(answer: Answer) -> dict[str, Any]:
     return newest
 
 
-def _version_add(answer: Answer, body: dict[str, Any], seconds: float, *, late: bool) -> None:
+def _version_add(answer: Answer, body: dict[str, Any], seconds: float, *, late: bool) -> AnswerVersion:
     last = answer.versions.order_by("-number").first()
     if last is None:
         last = AnswerVersion.objects.create(
@@ -68,6 +70,6 @@ def _version_add(answer: Answer, body: dict[str, Any], seconds: float, *, late: 
             late=answer.late,
             created_at=answer.created_at,
         )
-    AnswerVersion.objects.create(
+    return AnswerVersion.objects.create(
         answer=answer, number=last.number + 1, body=body, seconds=seconds, late=late, created_at=Now()
     )

@@ -42,13 +42,16 @@ def request_open(
     """Put a question of a work item to people, who have `within` to answer; asking again under the same key returns
     the first request.
 
-    A share `gold` and `mirrored` of the questions has a check beside it (feedback.gold). `terms` are the row's: lane, wanted, most, per_person, review_below, priority, deadline. A question that the
-    iteration has asked already, word for word, becomes that one's twin and is put to nobody. Call it in the transaction that parks the
-    item, so that nobody answers before the item waits.
+    `terms` are the row's: lane, wanted, most, per_person, review_below, priority, deadline. A question that the
+    iteration has asked already, word for word, becomes that one's twin and is put to nobody. Call it in the transaction
+    that parks the item, so that nobody answers before the item waits.
+    A share `gold` and `mirrored` of the questions has a check beside it (feedback.gold).
     """
     asked = question.model_dump(mode="json")
     digest = question_digest(asked, audience)
     same = FeedbackRequest.objects.filter(run=item.run_id, digest=digest, iteration=item.effect.iteration)
+    if taken_over := _take_over(same.filter(item=None).exclude(key=key).first(), item, key):
+        return taken_over
     twin = same.filter(twin_of=None).exclude(key=key).first()
     lane = terms.pop("lane", LANE_OF_AUDIENCE[audience])
     request, opened = FeedbackRequest.objects.get_or_create(
@@ -78,6 +81,15 @@ def request_open(
         checks_mix(request, gold=gold, mirrored=mirrored)
         queue_changed(request.workspace_id)
     return request
+
+
+def _take_over(left: FeedbackRequest | None, item: WorkItem, key: str) -> FeedbackRequest | None:
+    """A question that an iteration begun anew has left behind, asked again from elsewhere in the same words: it goes on
+    under its new key, with the answers that it has."""
+    if left is None or FeedbackRequest.objects.filter(run=item.run_id, key=key).exists():
+        return None
+    FeedbackRequest.objects.filter(pk=left.pk).update(item=item, key=key)
+    return request_lock(left)
 
 
 def question_digest(asked: dict[str, Any], audience: str) -> str:

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from optimization.feedback.signals import item_due
-from optimization.models import FeedbackRequest, Run, Tape, WorkItem, WorkState
+from optimization.models import Answer, FeedbackRequest, LateReading, Run, Tape, WorkItem, WorkState
 
 
 def run_lock(request: FeedbackRequest) -> None:
@@ -42,6 +42,13 @@ def item_reread(locked: FeedbackRequest) -> bool:
     for twin in locked.twins.all():
         item_reread(twin)
     return True
+
+
+def late_reading_add(answer: Answer, version: int = 0) -> None:
+    """Remember to count what came after its effect: of answers that are learned from, not of scores."""
+    item = answer.request.item
+    if item is not None and item.kind == "forward":
+        LateReading.objects.create(run_id=answer.request.run_id, answer=answer, version=version)
 
 
 def announce_later(item_id: int | None, run_id: int) -> None:

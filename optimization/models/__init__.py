@@ -10,6 +10,7 @@ from optimization.models.feedback import (
     ClaimState,
     Draft,
     FeedbackRequest,
+    LateReading,
     RequestState,
     Showing,
     Skip,
@@ -17,7 +18,14 @@ from optimization.models.feedback import (
 from optimization.models.idempotency import IdempotentResponse
 from optimization.models.journal import Call, Effect, WorkItem, WorkState
 from optimization.models.parameters import Application, Candidate, Origin, ParameterVersion, Step
-from optimization.models.policies import Checkpoint, PolicyJob, PolicyStep, RolloutGroup, RolloutSource
+from optimization.models.policies import (
+    Checkpoint,
+    ModelLog,
+    PolicyJob,
+    PolicyStep,
+    RolloutGroup,
+    RolloutSource,
+)
 from optimization.models.programs import Program, ProgramVersion
 from optimization.models.quality import Adjudication, Gold, Opinion
 from optimization.models.reverts import Revert
@@ -53,7 +61,9 @@ __all__ = [
     "IdempotentResponse",
     "Invitation",
     "Iteration",
+    "LateReading",
     "Membership",
+    "ModelLog",
     "Opinion",
     "Origin",
     "Panel",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -201,6 +202,37 @@ class Showing(models.Model):
 
     def __str__(self) -> str:
         return f"order of {self.request_id} for {self.user_id}"
+
+
+class LateReading(models.Model):
+    """An answer, or a version of one, that came after its question's effect was complete: it waits to be counted.
+
+    `version` is 0 for an answer as it was first given. A late `item` reads it when the run next carries feedback back;
+    `iteration` is the one whose step counts it, null until then.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="late_readings")
+    answer = models.ForeignKey(Answer, models.CASCADE, related_name="late_readings")
+    version = models.PositiveSmallIntegerField(default=0)
+    item = models.ForeignKey(WorkItem, models.SET_NULL, null=True, related_name="late_readings")
+    iteration = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["answer", "version"], name="one_late_reading_per_version")
+        ]
+        indexes = [models.Index(fields=["run"], condition=Q(iteration=None), name="late_readings_waiting")]
+
+    def __str__(self) -> str:
+        return f"late version {self.version} of answer {self.answer_id}"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What was said in it."""
+        said = self.answer.versions.filter(number=self.version).first() if self.version else None
+        body: dict[str, Any] = said.body if said else self.answer.body
+        return body
 
 
 class Draft(models.Model):

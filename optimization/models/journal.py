@@ -44,7 +44,8 @@ class WorkItem(models.Model):
     Taking it raises `fence`; every write of a result says `fence = mine`, so that a worker which lost its lease
     changes nothing. `errors` counts raised errors, `losses` expired leases, `lone_losses` those of leases under which it
     was `alone` in its process: an item that kills its worker is known by them. `reopened` counts how often it was put to
-    work again because an answer that it had read was edited.
+    work again because an answer that it had read was edited. A `late` item does the work of another one of its effect
+    once more, with answers that came after the effect was complete; the effect's result stays as it is.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="work")
@@ -62,6 +63,7 @@ class WorkItem(models.Model):
     alone = models.BooleanField(default=False)
     lone_losses = models.PositiveSmallIntegerField(default=0)
     reopened = models.PositiveSmallIntegerField(default=0)
+    late = models.BooleanField(default=False)
     last_error = models.TextField(blank=True)
     result = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -83,10 +83,11 @@ class Step(models.Model):
 
 
 class Application(models.Model):
-    """This answer was used by this step, once."""
+    """This answer was used by this step, once; of an edited one, the `version` that was read, where it came late."""
 
     step = models.ForeignKey(Step, models.CASCADE, related_name="applications")
     answer = models.ForeignKey(Answer, models.PROTECT, related_name="applications")
+    version = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["step", "answer"], name="an_answer_applies_once")]

@@ -7,6 +7,7 @@ from django.db import models
 from optimization.models.datasets import DatasetVersion, ExampleSplit
 from optimization.models.journal import Effect, WorkItem
 from optimization.models.runs import Run
+from optimization.models.workspaces import Workspace
 
 
 class RolloutSource(models.Model):
@@ -86,6 +87,25 @@ class PolicyStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}/{self.iteration}"
+
+
+class ModelLog(models.Model):
+    """What `TrainableModel.log` was told of a model at a step: metrics, named with their split, or groups of trajectories."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="model_logs")
+    project = models.CharField(max_length=120)
+    model = models.CharField(max_length=120)
+    step = models.PositiveIntegerField()
+    split = models.CharField(max_length=40, blank=True)
+    metrics = models.JSONField(default=dict)
+    groups = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "project", "model", "step"], name="logs_by_model")]
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.model} at {self.step}"
 
 
 class PolicyJob(models.Model):

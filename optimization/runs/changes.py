@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from optimization.models import (
     Answer,
     Candidate,
+    LateReading,
     ParameterVersion,
     ProposalReview,
     Run,
@@ -55,7 +56,7 @@ class CountedRemark:
 @dataclass(frozen=True)
 class IterationChanges:
     """`people` counts who made the remarks, 0 where a model judged. `review` is a person's word on the proposal, where the
-    run asked for one."""
+    run asked for one; `late` counts the answers among them that came after their own iteration."""
 
     number: int
     changes: tuple[ParameterChange, ...]
@@ -64,6 +65,7 @@ class IterationChanges:
     before: float | None
     after: float | None
     review: ProposalReview | None = None
+    late: int = 0
 
     @property
     def name(self) -> int:
@@ -98,6 +100,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
         before=scores[0],
         after=scores[1],
         review=decided.filter(run=run, iteration=iteration).exclude(decision="").last(),
+        late=len(_late(run, iteration)),
     )
 
 
@@ -164,13 +167,16 @@ def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
     said: list[tuple[str, int]] = []
     people: set[int] = set()
     answers = Answer.objects.filter(
-        request__run=run, request__iteration=iteration, request__item__isnull=False
+        request__run=run, request__iteration=iteration, request__item__isnull=False, late=False
     ).order_by("pk")
     for user, item, body in answers.values_list("user", "request__item", "body"):
         people.add(user)
         said += [(text, item) for text in remarks_in(body)]
     if not people:
         said = _said_by_model(run, iteration)
+    for reading in _late(run, iteration):
+        people.add(reading.answer.user_id)
+        said += [(text, reading.answer.request.item_id or 0) for text in remarks_in(reading.body)]
     counted: dict[str, CountedRemark] = {}
     for text, item in said:
         key = text.strip().rstrip(".!").casefold()
@@ -183,9 +189,15 @@ def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
     return sorted(counted.values(), key=lambda remark: -remark.count), len(people)
 
 
+def _late(run: Run, iteration: int) -> list[LateReading]:
+    """The late answers that the iteration counted, of each the newest version."""
+    readings = LateReading.objects.filter(run=run, iteration=iteration).select_related("answer__request")
+    return list({reading.answer_id: reading for reading in readings.order_by("version")}.values())
+
+
 def _said_by_model(run: Run, iteration: int) -> list[tuple[str, int]]:
     items = WorkItem.objects.filter(
-        run=run, effect__iteration=iteration, kind="forward", result__isnull=False
+        run=run, effect__iteration=iteration, kind="forward", late=False, result__isnull=False
     )
     return [
         (text, item.pk)

@@ -171,7 +171,7 @@ class _Facts:
 def _work(run: Run, numbers: Iterable[int]) -> dict[tuple[int, str], _Work]:
     """Items by iteration and kind; one that waits for people has run its part of the program."""
     work: dict[tuple[int, str], _Work] = defaultdict(_Work)
-    rows: Any = WorkItem.objects.filter(run=run, effect__iteration__in=numbers).values(
+    rows: Any = WorkItem.objects.filter(run=run, effect__iteration__in=numbers, late=False).values(
         "effect__iteration", "kind"
     )
     for row in rows.annotate(

@@ -68,7 +68,7 @@ class ExampleOutcome:
 def iteration_outputs(run: Run, number: int) -> list[ExampleOutcome]:
     """The examples of the iteration's forward pass, in the batch's order."""
     items = list(
-        WorkItem.objects.filter(run=run, effect__iteration=number, kind="forward")
+        WorkItem.objects.filter(run=run, effect__iteration=number, kind="forward", late=False)
         .select_related("effect")
         .order_by("effect", "index")
     )

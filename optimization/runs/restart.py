@@ -17,6 +17,7 @@ from django.db import transaction
 from optimization.models import (
     Answer,
     Iteration,
+    LateReading,
     Run,
     RunState,
     WorkItem,
@@ -74,3 +75,6 @@ def _newest_counts(run: Run) -> None:
         answer.save(update_fields=["body"])
         answer.versions.update(late=False)
     answers.filter(late=True).update(late=False)
+    LateReading.objects.filter(answer__in=answers).delete()
+    # What had come late to earlier iterations, and was counted here, waits to be counted once more.
+    LateReading.objects.filter(run=run, iteration=run.iteration).update(iteration=None)

@@ -12,6 +12,7 @@ from optimization.models import Iteration, Run
 from optimization.runs.engine.expansion import gather, read_result, write_result
 from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
 from optimization.trainers.effects import Commit, Effect, TrainerState
+from optimization.trainers.late import LATE_ANSWERS
 from optimization.trainers.trainer import Algorithm
 
 FROM_ITEMS = frozenset({"forward", "evaluate", "backward", "propose"})
@@ -68,7 +69,7 @@ def _unlike(run: Run, effect: Effect, row: EffectRow) -> str:
         return "" if steps.exists() else f"there is no step that accepts {effect.candidate}"
     if row.kind not in FROM_ITEMS:
         return ""
-    made = write_result(effect, gather(effect, list(row.work.order_by("index"))))
+    made = write_result(effect, gather(effect, list(row.work.filter(late=False).order_by("index"))))
     return "" if plain(made) == row.result else "its result is not what its work items hold"
 
 
@@ -79,6 +80,8 @@ def _compare_end(run: Run, iteration: Iteration, end: Ended, found: Retraced) ->
         found.problems.append(f"Iteration {name} ends, and the run does not know of it.")
         return
     stored = TrainerState.model_validate(after.state if after else run.trainer_state).model_dump(mode="json")
+    # That an iteration is one of late answers alone was decided after the one before it had ended.
+    stored["memory"].pop(LATE_ANSWERS, None)
     ended = end.state.model_dump(mode="json")
     if ended == stored:
         return

@@ -6,6 +6,7 @@ from optimization.models import Run, Workspace
 from optimization.runs.changes import current_parameters, latest_changes, parameter_changes, parameter_history
 from optimization.runs.curve import run_curve
 from optimization.runs.iterations import run_iterations
+from optimization.runs.late import late_answers
 from optimization.runs.listing import RunRow, run_counts, run_rows, runs_page
 from optimization.runs.outputs import iteration_outputs
 from optimization.runs.people import run_people
@@ -18,6 +19,7 @@ __all__ = [
     "RunRow",
     "current_parameters",
     "iteration_outputs",
+    "late_answers",
     "latest_changes",
     "parameter_changes",
     "parameter_history",

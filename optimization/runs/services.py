@@ -15,6 +15,7 @@ from optimization.runs.checks import LaunchError
 from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
+from optimization.runs.late import run_take_late
 from optimization.runs.launch import run_launch
 from optimization.runs.people import name_of
 from optimization.runs.policy.launch import policy_launch
@@ -45,6 +46,7 @@ __all__ = [
     "run_resume",
     "run_retry",
     "run_set_budget",
+    "run_take_late",
     "run_without",
 ]
 

@@ -14,7 +14,7 @@ MOVES: dict[str, frozenset[str]] = {
     RunState.PAUSED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
     RunState.NEEDS_ATTENTION: frozenset({RunState.RUNNING, RunState.CANCELLED}),
     RunState.CANCELLED: frozenset(),
-    RunState.FINISHED: frozenset(),
+    RunState.FINISHED: frozenset({RunState.RUNNING}),  # for one more step, from answers that came late
 }
 
 

@@ -107,6 +107,7 @@ API: dict[str, dict[str, Who]] = {
     "api/v1/runs/<run_id>/pause": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/resume": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/cancel": {"POST": OPERATORS},
+    "api/v1/runs/<run_id>/take-late": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/restart": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/retry": {"POST": OPERATORS},
     "api/v1/runs/<run_id>/parameters/<version_id>/revert": {"POST": OPERATORS},

@@ -123,13 +123,13 @@ def test_who_was_asked_and_has_not_answered_is_still_asked_the_same(
     assert Application.objects.filter(answer=first).count() == 1
 
 
-def test_code_that_asks_elsewhere_asks_anew_and_keeps_what_was_said(
+def test_code_that_asks_elsewhere_in_the_same_words_is_answered_all_the_same(
     start: Launch, annotator: User, operator: User, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start()
     work(run, process)
-    answer_one(run, annotator, strict)
-    calls, questions = paid(run), asked(run)
+    first = answer_one(run, annotator, strict)
+    calls, questions = paid(run), {pk for pk, _ in asked(run)}
     run_pause(run=run, user=operator)
     monkeypatch.setitem(TRAINERS, "Mine", Elsewhere)
 
@@ -138,12 +138,31 @@ def test_code_that_asks_elsewhere_asks_anew_and_keeps_what_was_said(
 
     run.refresh_from_db()
     assert run.state == RunState.FINISHED, run.reason
-    assert asked(run) > questions
+    assert {pk for pk, _ in asked(run)} == questions
     assert paid(run) > calls
-    left = FeedbackRequest.objects.filter(pk__in=[pk for pk, _ in questions])
-    assert set(left.values_list("state", flat=True)) == {RequestState.ANSWERED, RequestState.WITHDRAWN}
-    used = Answer.objects.filter(applications__isnull=False)
-    assert (used.count(), Answer.objects.count()) == (2, 3)
+    assert Answer.objects.count() == Application.objects.count() == 2
+    assert Application.objects.filter(answer=first).count() == 1
+
+
+def test_what_nothing_asks_any_more_leaves_the_queue_and_its_answer_is_not_applied(
+    start: Launch, annotator: User, operator: User, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start()
+    work(run, process)
+    answer_one(run, annotator, strict)
+    FeedbackRequest.objects.update(digest="what the program wrote before")
+    left = {pk for pk, _ in asked(run)}
+    run_pause(run=run, user=operator)
+    monkeypatch.setitem(TRAINERS, "Mine", Elsewhere)
+
+    run_restart(run=run, user=operator)
+    play(run, annotator, strict, process)
+
+    run.refresh_from_db()
+    assert run.state == RunState.FINISHED, run.reason
+    states = FeedbackRequest.objects.filter(pk__in=left).values_list("state", flat=True)
+    assert set(states) == {RequestState.ANSWERED, RequestState.WITHDRAWN}
+    assert (Answer.objects.count(), Application.objects.count()) == (3, 2)
 
 
 def test_a_step_that_was_taken_stays_and_the_new_one_is_its_revision(

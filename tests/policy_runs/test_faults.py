@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from pytest_django.fixtures import Settings
 
 from optimization.models import Checkpoint, PolicyStep, RolloutGroup, Run, RunState, WorkItem
 from optimization.policy.faults import VARIABLE
+from optimization.policy.jobs import Progress
 from optimization.policy.models import save_model
 from optimization.policy.tokenisation import ByteTokenizer
 from optimization.policy.transformer import Architecture, Transformer
 from optimization.runs.checks import LaunchError
+from optimization.runs.policy import gpu
 from optimization.runs.policy.settling import TrainedNow
-from optimization.runs.services import run_retry
+from optimization.runs.services import run_cancel, run_retry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Launch = Callable[..., Run]
@@ -144,3 +148,29 @@ def test_where_policies_are_switched_off_a_launch_says_so(launch: Launch, settin
     with pytest.raises(LaunchError, match="HANDGRAD_POLICIES"):
         launch()
     assert not RolloutGroup.objects.exists()
+
+
+def test_a_cancelled_runs_job_stops_between_two_micro_batches(
+    launch: Launch, play: Play, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = launch(iterations=1, args={"eval_frequency": 0, "epochs": 5000})
+    noted, cancelling = gpu._Watch._note, []
+
+    def cancel() -> None:
+        run_cancel(run=run, user=operator)
+        connections.close_all()
+
+    def note(watch: gpu._Watch, progress: Progress) -> None:
+        noted(watch, progress)
+        if progress.task == "training" and not cancelling:
+            cancelling.append(Thread(target=cancel))
+            cancelling[0].start()
+
+    monkeypatch.setattr(gpu, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(gpu._Watch, "_note", note)
+    run = play(run)
+    cancelling[0].join()
+
+    assert run.state == RunState.CANCELLED
+    assert not PolicyStep.objects.filter(run=run).exists()
+    assert not Checkpoint.objects.filter(run=run).exists()

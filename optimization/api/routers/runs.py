@@ -21,7 +21,7 @@ from optimization.models import Run, RunKind, RunState
 from optimization.runs.config import RunConfig
 from optimization.runs.kinds import AnyRunConfig, config_of
 from optimization.runs.listing import RunRow
-from optimization.runs.selectors import run_curve, run_rows, run_usage
+from optimization.runs.selectors import late_answers, run_curve, run_rows, run_usage
 from optimization.runs.services import (
     policy_launch,
     run_cancel,
@@ -32,6 +32,7 @@ from optimization.runs.services import (
     run_resume,
     run_retry,
     run_set_budget,
+    run_take_late,
 )
 
 router = Subject("runs")
@@ -87,6 +88,7 @@ class RunWhole(RunOut):
     """`curve` is that of `curve_split`."""
 
     config: AnyRunConfig
+    late_answers: int = Field(description="Answers that came late and wait for the next step.")
     usage: UsageOut
     curve_split: str
     curve: list[PointOut]
@@ -198,6 +200,12 @@ def run_retry_now(request: ApiRequest, run_id: Id) -> RunWhole:
     return run_whole(run_retry(run=run_found(request, run_id), user=request.auth.user))
 
 
+@router.route("POST", "/{run_id}/take-late", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
+def run_take_late_now(request: ApiRequest, run_id: Id) -> RunWhole:
+    """Takes one more step of a finished run, from the answers that came after its last one alone."""
+    return run_whole(run_take_late(run=run_found(request, run_id), user=request.auth.user))
+
+
 @router.route("POST", "/{run_id}/restart", Action.RUNS_WRITE, {200: RunWhole}, problems=(404,))
 def run_restart_now(request: ApiRequest, run_id: Id) -> RunWhole:
     """Begins the iteration of a stopped run anew, with the code as it is now; every call and answer that still fits is
@@ -257,6 +265,7 @@ def run_whole(run: Run) -> RunWhole:
     return RunWhole(
         **_row(run_rows([run])[0]),
         config=config_of(run),
+        late_answers=late_answers(run),
         usage=UsageOut(
             calls=used.usage.calls,
             prompt_tokens=used.usage.prompt_tokens,

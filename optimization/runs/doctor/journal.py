@@ -44,7 +44,7 @@ def effects(runs: QuerySet[Run]) -> Iterator[Finding]:
         if [row.ordinal for row in found] != list(range(len(found))):
             listed = _shown([row.ordinal for row in found])
             yield Finding(f"The effects of iteration {iteration + 1} are numbered {listed}.", found[0].run)
-    open_work = WorkItem.objects.filter(effect=OuterRef("pk"), state__in=OPEN)
+    open_work = WorkItem.objects.filter(effect=OuterRef("pk"), late=False, state__in=OPEN)
     for row in rows.filter(Exists(open_work), done_at__isnull=False):
         yield Finding(
             f"The {row.kind} of iteration {row.iteration + 1} is done, and work of it is open.", row.run

@@ -109,6 +109,7 @@ def tapes(runs: QuerySet[Run]) -> Iterator[Finding]:
         run__in=runs,
         kind="forward",
         state=WorkState.DONE,
+        late=False,
         effect__iteration=F("run__iteration"),
         run__state__in=[RunState.RUNNING, RunState.PAUSED, RunState.NEEDS_ATTENTION],
     )

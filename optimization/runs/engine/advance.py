@@ -16,7 +16,8 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import Value
+from django.db.models.functions import Concat, Now
 
 from optimization.feedback.services import requests_left_withdraw
 from optimization.models import Activity, Candidate, Iteration, Run, RunKind, RunState, WorkItem, WorkState
@@ -27,6 +28,7 @@ from optimization.runs.engine.candidates import candidate_merge, changed_paramet
 from optimization.runs.engine.deadlines import deadlines_carry_out
 from optimization.runs.engine.expansion import gather, payloads, read_result, write_result
 from optimization.runs.engine.faults import fault
+from optimization.runs.engine.late import late_join, late_ready
 from optimization.runs.engine.pins import drift
 from optimization.runs.engine.replay import Ended, JournalMismatch, Pending, replay
 from optimization.runs.engine.reverts import reverts_apply
@@ -40,8 +42,9 @@ from optimization.runs.kinds import config_of
 from optimization.runs.policy.expansion import QUEUES as POLICY_QUEUES
 from optimization.runs.policy.expansion import policy_payloads, policy_result
 from optimization.runs.states import run_move
-from optimization.trainers.effects import Approve, Commit, Effect, Merge, Proposal, TrainerState
+from optimization.trainers.effects import Approve, Backward, Commit, Effect, Merge, Proposal, TrainerState
 from optimization.trainers.guide import comparing
+from optimization.trainers.late import LATE_ANSWERS
 from optimization.trainers.policy_effects import PolicyEffect
 
 log = structlog.get_logger()
@@ -116,6 +119,8 @@ def _carry_on(run: Run, pending: Pending, rows: dict[int, EffectRow]) -> bool:
     for ordinal, effect in enumerate(pending.effects, pending.ordinal):
         row = rows.get(ordinal)
         if row is None:
+            if isinstance(effect, Backward) and not late_ready(run):
+                return False
             row = _effect_start(run, effect, ordinal)
         if row.done_at is None and not row.work.filter(state__in=OPEN).exists():
             if problem := _all_failed(run, row):
@@ -156,6 +161,8 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
         )
         for index, payload in enumerate(parts)
     )
+    if isinstance(effect, Backward):
+        late_join(run, row)
     if isinstance(effect, Approve):
         review_open(row, effect.proposal)
     event_emit(run.pk, "effect", {"iteration": run.iteration, "kind": effect.kind})
@@ -208,6 +215,8 @@ def _iteration_end(run: Run, state: TrainerState) -> bool:
     iteration = Iteration.objects.filter(run=run, number=run.iteration)
     if run.kind == RunKind.PROMPTS and run.trainer_state.get("candidate") == state.candidate:
         iteration.update(note=rejection_words(run) or "kept, no gain")
+    if LATE_ANSWERS in run.trainer_state.get("memory", {}):
+        iteration.update(note=Concat(Value("late answers alone: "), "note"))
     iteration.update(finished_at=Now())
     if run.reverts.filter(step=None).exists():
         state = reverts_apply(run, run.iteration, state)

@@ -8,7 +8,8 @@ from typing import Any
 
 from optimization.models import Effect as EffectRow
 from optimization.trainers.effects import Effect, TrainerState
-from optimization.trainers.trainer import Algorithm
+from optimization.trainers.late import LATE_ANSWERS, late_iteration
+from optimization.trainers.trainer import Algorithm, Trainer
 
 
 class JournalMismatch(Exception):
@@ -41,7 +42,10 @@ def replay(
     `rows` is the iteration's journal by ordinal. Raises JournalMismatch where a row holds another effect than the
     one asked for.
     """
-    generator = trainer.iteration(state)
+    if isinstance(trainer, Trainer) and LATE_ANSWERS in state.memory:
+        generator = late_iteration(trainer, state)
+    else:
+        generator = trainer.iteration(state)
     ordinal = 0
     try:
         asked = next(generator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from optimization.models import Answer, Application, Candidate, Iteration, Run, Step
 from optimization.runs.engine.candidates import changed_parameters
 from optimization.runs.engine.faults import fault
+from optimization.runs.engine.late import late_counted
 from optimization.runs.events import event_emit
 from optimization.runs.lending import lent_answers
 from optimization.trainers.effects import Committed
@@ -30,10 +31,14 @@ def step_commit(run: Run, candidate_key: str) -> Committed:
         optimizer_state=candidate.optimizer_state,
     )
     answers = Answer.objects.filter(
-        request__run=run, request__iteration=run.iteration, request__item__isnull=False
+        request__run=run, request__iteration=run.iteration, request__item__isnull=False, late=False
     )
     used = [*answers, *(lent_answers(run) if run.without_id and run.iteration == run.forked_at else ())]
     Application.objects.bulk_create(Application(step=step, answer=answer) for answer in used)
+    late = {reading.answer_id: reading for reading in late_counted(run)}
+    Application.objects.bulk_create(
+        Application(step=step, answer=reading.answer, version=reading.version) for reading in late.values()
+    )
     run.optimizer_state = candidate.optimizer_state
     run.revision += 1
     run.save(update_fields=["optimizer_state", "revision"])

@@ -41,7 +41,11 @@ async def carry_out(sheet: Sheet, bench: Bench) -> None:
     try:
         with at_work(sheet, bench.resources, bench.config.people.colleague):
             done: Operation = await WORK[sheet.item.kind](sheet, bench)
-    except Suspended:
+    except Suspended as waits:
+        if sheet.item.late:
+            # Nobody is asked anew for what came late: it stays as it was counted.
+            await bench.write(GiveUp(sheet.item, f"The late answer leads to another question: {waits.key}."))
+            return
         audience = sheet.item.payload["audience"]
         terms = await bench.read(partial(terms_of, bench.run, bench.config.people, audience))
         done = Park(sheet.item, dict(sheet.asked), audience, bench.config.people.within, terms)

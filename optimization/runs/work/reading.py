@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from django.db.models import QuerySet
 
 from optimization.losses.questions import ANSWER, Answer, weighed
+from optimization.models import Answer as AnswerRow
 from optimization.models import FeedbackRequest, Membership, RequestState
 
 
 def answers_read(
-    requests: QuerySet[FeedbackRequest], *, without: Collection[int] = ()
+    requests: QuerySet[FeedbackRequest],
+    *,
+    without: Collection[int] = (),
+    late: Mapping[str, int] | None = None,
 ) -> Iterator[tuple[FeedbackRequest, list[Answer] | None]]:
     """Each request with its answers, the oldest first, None while it is open; a twin reads those of the question that
-    was asked. A late answer is a later step's, and what the users `without` have answered is left out."""
+    was asked. A late answer is a later step's, but for those that `late` names, by id with the number of the version
+    to read (0: as first given). What the users `without` have answered is left out."""
     found = requests.select_related("run", "adjudication", "twin_of__adjudication").prefetch_related(
         "answers", "twin_of__answers"
     )
@@ -33,11 +39,20 @@ def answers_read(
         yield (
             request,
             [
-                weighed(ANSWER.validate_python(answer.body), by_person.get(answer.user_id, 1.0))
+                weighed(ANSWER.validate_python(body), by_person.get(answer.user_id, 1.0))
                 for answer in sorted(asked.answers.all(), key=lambda answer: answer.pk)
-                if not answer.late and answer.user_id not in without
+                if (body := _body(answer, late or {})) is not None and answer.user_id not in without
             ],
         )
+
+
+def _body(answer: AnswerRow, late: Mapping[str, int]) -> dict[str, Any] | None:
+    """The version of an answer that is read; None for one that is a later step's."""
+    version = late.get(str(answer.pk))
+    if version:
+        body: dict[str, Any] = answer.versions.get(number=version).body
+        return body
+    return answer.body if version == 0 or not answer.late else None
 
 
 def _weights(request: FeedbackRequest) -> dict[int, float]:

@@ -95,6 +95,9 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
     questions: dict[int, dict[str, Stored]] = defaultdict(dict)
     for request, stored in _stored(FeedbackRequest.objects.filter(item__in=again)):
         questions[request.item_id or 0][request.key] = stored
+    for item in items:
+        if item.late:
+            calls[item.pk], questions[item.pk] = _with_late(item, calls[item.pk])
     examples = _examples(items)
     sheets = [
         Sheet(
@@ -107,7 +110,9 @@ def sheets_read(items: Sequence[WorkItem]) -> list[Sheet]:
         for item in items
     ]
     restarted = Run.objects.values_list("restarted", flat=True).get(pk=items[0].run_id)
-    _leave_behind([sheet for sheet in sheets if sheet.item.effect.iteration == restarted])
+    _leave_behind(
+        [sheet for sheet in sheets if sheet.item.effect.iteration == restarted and not sheet.item.late]
+    )
     return sheets
 
 
@@ -135,12 +140,22 @@ def place_in(key: str) -> str:
     return key.rsplit("/", 3)[0]
 
 
+def _with_late(item: WorkItem, calls: Mapping[str, Call]) -> tuple[dict[str, Call], dict[str, Stored]]:
+    """What the item whose work is done once more has stored, with the late versions of the answers to it."""
+    known = {call.key: call for call in Call.objects.filter(item=item.payload["of"])}
+    asked = FeedbackRequest.objects.filter(item=item.payload["of"])
+    late: Mapping[str, int] = item.payload["late"]
+    return known | dict(calls), {request.key: stored for request, stored in _stored(asked, late)}
+
+
 def place_of(item: WorkItem) -> str:
     return place_in(Scope(**Sheet(item).scope()).key())
 
 
-def _stored(requests: QuerySet[FeedbackRequest]) -> Iterator[tuple[FeedbackRequest, Stored]]:
-    for request, answers in answers_read(requests):
+def _stored(
+    requests: QuerySet[FeedbackRequest], late: Mapping[str, int] | None = None
+) -> Iterator[tuple[FeedbackRequest, Stored]]:
+    for request, answers in answers_read(requests, late=late or {}):
         question = QUESTION.validate_python(request.question)
         missing = (
             answers is not None and len(answers) < request.wanted and not hasattr(request, "adjudication")
