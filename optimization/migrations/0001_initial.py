@@ -1859,8 +1859,8 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="feedbackrequest",
             index=models.Index(
-                condition=models.Q(("state", "open"), ("taken__lt", models.F("wanted"))),
-                fields=["workspace", "lane", "-urgency", "-priority", "deadline", "id"],
+                condition=models.Q(("taken__lt", models.F("wanted"))),
+                fields=["workspace", "lane", "state", "-urgency", "-priority", "deadline", "id"],
                 name="queue_order",
             ),
         ),

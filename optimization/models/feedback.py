@@ -91,8 +91,8 @@ class FeedbackRequest(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["workspace", "lane", "-urgency", "-priority", "deadline", "id"],
-                condition=Q(state="open", taken__lt=F("wanted")),
+                fields=["workspace", "lane", "state", "-urgency", "-priority", "deadline", "id"],
+                condition=Q(taken__lt=F("wanted")),
                 name="queue_order",
             ),
             models.Index(fields=["run", "state"], name="requests_by_run"),
