@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,7 +57,7 @@ async def job_done(item: WorkItem, bench: Bench, job: Job) -> tuple[Result, Path
     try:
         async with leased(compute.device, compute.processes, Path(settings.POLICY_DIR) / "devices") as device:
             watch.device = device
-            with watch.writing():
+            async with watch.writing():
                 if _is_missing(config.base):
                     await _make_beginner(watch, compute.threads)
                 resources = Resources(
@@ -99,6 +99,7 @@ class _Watch:
         self.item, self.device = item, ""
         self._bench = bench
         self._latest: Progress | None = None
+        self._written: Progress | None = None
         self._stopped = False
 
     async def run(self, job: Job, folder: Path, resources: Resources) -> Result:
@@ -106,20 +107,22 @@ class _Watch:
             job, folder, resources=resources, on_progress=self._note, cancelled=lambda: self._stopped
         )
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Inside, what is noted is written down and the run's state is read, every second."""
-        task = asyncio.create_task(self._write())
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Inside, what is noted is written down and the run's state is read, every second, and once more at the end."""
+        task = asyncio.create_task(self._write_on())
         try:
             yield
         finally:
             task.cancel()
+            await asyncio.wait([task])
+            with contextlib.suppress(DatabaseError):
+                await self._write()
 
     def _note(self, progress: Progress) -> None:
         self._latest = progress
 
-    async def _write(self) -> None:
-        written: Progress | None = None
+    async def _write_on(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             with contextlib.suppress(DatabaseError):
@@ -127,8 +130,10 @@ class _Watch:
                     lambda: Run.objects.values_list("state", flat=True).get(pk=self.item.run_id)
                 )
                 self._stopped = state == RunState.CANCELLED
-                if (latest := self._latest) is not None and latest != written:
-                    await self._bench.write(
-                        Progressed(self.item, latest.task, latest.done, latest.total, self.device)
-                    )
-                    written = latest
+                await self._write()
+
+    async def _write(self) -> None:
+        if (latest := self._latest) is None or latest == self._written:
+            return
+        await self._bench.write(Progressed(self.item, latest.task, latest.done, latest.total, self.device))
+        self._written = latest
