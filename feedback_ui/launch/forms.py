@@ -34,7 +34,7 @@ REDRAWS = {
     "hx-post": reverse_lazy("launch_fields"),
     "hx-target": "#launch-fields",
     "hx-include": "#launch",
-    "hx-swap": "outerHTML",
+    "hx-swap": "outerHTML settle:0ms",  # what is drawn anew can be chosen in at once
     "hx-sync": "#launch-fields:replace",
 }
 PARTS: dict[str, Callable[[], list[Option]]] = {

@@ -263,6 +263,7 @@ def test_undo_brings_the_last_answer_back_to_be_changed(page: Page) -> None:
     assert Answer.objects.get().body["score"] == 5.0
     page.get_by_role("link", name="My answers").click()
     page.get_by_role("link", name="Fully").click()
+    expect(page.get_by_role("button", name="Keys")).to_be_visible()
     page.keyboard.press("4")
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Mostly")).to_be_visible()
