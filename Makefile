@@ -68,8 +68,9 @@ screenshot: prepare-tests ## make the README's picture anew, from a real run
 	@$(RUN) -m docs.screenshot
 
 test-postgresql: export DATABASE_URL ?= postgresql://postgres@127.0.0.1:5432/postgres
-# The tests that reach the database; what the others show does not depend on it.
-test-postgresql: ARGS ?= $(addprefix tests/,accounts api browser catalog chaos engine feedback pages reading)
+# The tests that reach the database, and the loop in a browser; what the others show does not depend on it.
+test-postgresql: ARGS ?= $(addprefix tests/,accounts api browser/test_the_loop.py catalog chaos engine feedback limits \
+	pages policy_runs provenance reading)
 test-postgresql: prepare-tests ## the tests that reach the database, on the PostgreSQL of DATABASE_URL (default: postgres@127.0.0.1)
 	$(run_tests)
 

@@ -64,14 +64,14 @@ def _each_tampering_is_found(run: Run) -> None:
     """What is stored is changed in one place after the other, and put back."""
     version = ParameterVersion.objects.filter(run=run, origin="optimizer").latest("pk")
     _with(version, "value", version.value + " ", run, f"the value of {version.name} in its proposal")
-    answer = Answer.objects.filter(request__run=run)[0]
+    answer = Answer.objects.filter(request__run=run).earliest("pk")
     _with(answer, "body", {**answer.body, "score": 3}, run, "Iteration 1, forward of example")
     call = Call.objects.filter(run=run, key__contains="/update/").latest("pk")
     reply = json.dumps({**json.loads(call.text), "value": "Something else."})
     _with(call, "text", reply, run, "Iteration 2, propose: the value of")
     _with(call, "digest", "0", run, "is stored with another request than the one that the program makes now.")
     _with(call, "item_id", None, run, "is not stored")
-    effect = run.effects.filter(kind="forward")[0]
+    effect = run.effects.filter(kind="forward").earliest("pk")
     with pytest.raises(CommandError, match="There is no run 999999"):
         call_command("runs", "replay", "999999")
     _with(effect, "digest", "0", run, "The|the algorithm now asks for a forward with other arguments")
