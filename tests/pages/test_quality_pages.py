@@ -99,6 +99,14 @@ def test_a_disagreement_is_decided_with_one_of_the_answers(operator: Client, sce
     assert "Nothing to decide" in text(operator.get("/queue/reviews/"))
 
 
+def test_a_decision_may_be_kept_as_a_gold_item(operator: Client, scene: Scene) -> None:
+    question = judged(scene, {"ann": 1, "ben": 5}, review_below=0.8)
+    answer = question.answers.get(user__username="ben")
+    operator.post(f"/queue/reviews/{question.pk}/", {"answer": answer.pk, "gold": "on"})
+    assert Gold.objects.get().expected["score"] == 5
+    assert "No gold items yet" not in text(operator.get("/queue/gold/"))
+
+
 def test_an_own_answer_must_be_complete(operator: Client, scene: Scene) -> None:
     question = judged(scene, {"ann": 1, "ben": 5}, review_below=0.8)
     refused = operator.post(f"/queue/reviews/{question.pk}/", {"own": "2", "reason": "Neither."})
