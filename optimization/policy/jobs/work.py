@@ -7,9 +7,11 @@ import time
 from dataclasses import asdict, dataclass
 from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from optimization.policy.backend_loss import BackendLossTrainer
 from optimization.policy.batches import Batch
 from optimization.policy.components import Component, Scores
 from optimization.policy.devices import choose_device
@@ -104,16 +106,7 @@ def _(job: RolloutJob, bench: Bench) -> Result:
 
 @do.register
 def _(job: StepJob, bench: Bench) -> Result:
-    model, tokenizer = load_model(job.base)
-    trainer = TRAINERS[job.trainer](
-        model,
-        tokenizer,
-        [Component(name, {}, _nobody) for name in job.components],
-        job.trainer_config(),
-        device=bench.device,
-        between=bench.between,
-        ranks=bench.ranks,
-    )
+    trainer = _trainer(job, bench)
     if job.checkpoint is not None:
         trainer.restore(Path(job.checkpoint))
     started = time.perf_counter()
@@ -127,6 +120,24 @@ def _(job: StepJob, bench: Bench) -> Result:
         bench.between("checkpoint", 0, 1)
         trainer.save(Path(job.output))
     return Result(state="done", metrics=metrics, details={"trained": trained, "step": trainer.steps})
+
+
+def _trainer(job: StepJob, bench: Bench) -> PPOTrainer:
+    model, tokenizer = load_model(job.base)
+    components = [Component(name, {}, _nobody) for name in job.components]
+    options: dict[str, Any] = {"device": bench.device, "between": bench.between, "ranks": bench.ranks}
+    config = job.trainer_config()
+    if job.arguments is None:
+        return TRAINERS[job.trainer](model, tokenizer, components, config, **options)
+    return BackendLossTrainer(
+        model,
+        tokenizer,
+        components,
+        config=config,
+        arguments=job.arguments,
+        first_reward_std=job.first_reward_std,
+        **options,
+    )
 
 
 def _write_figures(job: StepJob, trainer: PPOTrainer, batch: Batch, bench: Bench) -> None:

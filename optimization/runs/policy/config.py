@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
+from optimization.backends import BACKENDS
+from optimization.backends.arguments import choice_schema
 from optimization.runs.config import Choice, People
 
 # The model that the set-up makes from scratch.
@@ -52,7 +54,8 @@ class Compute(BaseModel):
 
 class PolicyRunConfig(BaseModel):
     """A launch, whole. `base` is the model that the policy begins as: a folder on the workers' machine, a name on the hub,
-    or the one that is made from scratch. `checkpoints_kept` are the latest, beside the best; `budget` is in US dollars."""
+    or the one that is made from scratch. With a `backend` that one's `train` takes the steps, by its own keyword arguments;
+    without, the trainer's own loss does. `checkpoints_kept` are the latest, beside the best; `budget` is in US dollars."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,6 +63,7 @@ class PolicyRunConfig(BaseModel):
     base: str = BEGINNER
     components: list[ComponentChoice] = Field(min_length=1, max_length=16)
     trainer: Choice = Choice(name="GRPOTrainer")
+    backend: Annotated[Choice | None, WithJsonSchema(choice_schema(BACKENDS))] = None
     compute: Compute = Compute()
     people: People = People()
     iterations: int = Field(default=20, ge=1, le=100_000)

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from optimization.models import Checkpoint, PolicyStep, RolloutGroup, RolloutSource, Run, Score
+from optimization.runs.policy.past import lineage_of
 from optimization.runs.policy.storage import unpacked
 
 
@@ -247,6 +248,9 @@ def compared(run: Run, a: str, b: str) -> list[Compared]:
 
 
 def _tested(run: Run, checkpoint: str) -> dict[tuple[int, int], Group]:
-    """By component and example, what the checkpoint said when it was tested."""
-    found = RolloutGroup.objects.filter(run=run, split="test", checkpoint=checkpoint).order_by("pk")
-    return {(group.source, group.example): group_read(run, group) for group in found}
+    """By component and example, what the checkpoint said when it was tested, by this run or by one that it forked from."""
+    for at in lineage_of(run, checkpoint):
+        found = RolloutGroup.objects.filter(run=at, split="test", checkpoint=checkpoint).order_by("pk")
+        if found:
+            return {(group.source, group.example): group_read(at, group) for group in found}
+    return {}
