@@ -73,6 +73,14 @@ class PolicyForm(forms.Form):
     chat = forms.BooleanField(
         label="It is a user's message", required=False, help_text="Written as the model's chat template says."
     )
+    follow_ups = forms.CharField(
+        label="After each reply the user says",
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One message a line, each after a reply; nothing: it answers once. The last reply is rewarded, and all "
+        "of them are trained.",
+    )
     reward = forms.ChoiceField(
         label="A completion is rewarded by",
         choices=[(key, words) for key, (words, _) in REWARDS.items()],
@@ -181,6 +189,7 @@ class PolicyForm(forms.Form):
             # A browser sends lines that end in two characters.
             "prompt": given["prompt"].replace("\r\n", "\n"),
             "chat": given["chat"],
+            "follow_ups": given["follow_ups"].splitlines() if given["chat"] else [],
             "reward": self._reward(),
         }
         return {
@@ -213,6 +222,7 @@ class PolicyForm(forms.Form):
             "/base": "base",
             "/components/0/dataset": "dataset",
             "/components/0/prompt": "prompt",
+            "/components/0/follow_ups": "follow_ups",
             "/components/0/reward/args": "check_arguments",
             "/components/0/reward": "reward",
             "/components": "components",
@@ -249,6 +259,7 @@ def policy_initial(run: Run) -> dict[str, Any]:
         "name": run.name,
         "base": "" if config["base"] == BEGINNER else config["base"],
         **{name: component[name] for name in ("dataset", "prompt", "chat")},
+        "follow_ups": "\n".join(component.get("follow_ups", ())),
         "reward": kinds.get(reward["name"], "check"),
         "check": verifier.pop("name", "exact"),
         "check_arguments": verifier or None,

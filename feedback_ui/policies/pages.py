@@ -62,6 +62,7 @@ def step_page(request: WorkspaceRequest, run_id: int, name: int) -> HttpResponse
         "name": name,
         "step": step,
         "groups": groups,
+        "many": len({group.component for group in groups}) > 1,
         "earlier": name - 1 if name > 1 else None,
         "later": name + 1 if iteration_groups(run, name) else None,
         "may_write": member_may(request.membership, Action.RUNS_WRITE),
@@ -138,6 +139,8 @@ def shaded(group: Group) -> list[ShadedSample]:
 
 
 def _shaded(token: Token) -> ShadedToken:
+    if not token.sampled:
+        return ShadedToken(token.text or "⏎", "read", "", "read, not sampled")
     told = [f"probability {2.718281828**token.log_prob:.1%}"]
     kl = ratio = 0
     if token.kl is not None:

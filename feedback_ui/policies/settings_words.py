@@ -6,6 +6,7 @@ from optimization.models import Run
 from optimization.runs.labels import label_of
 from optimization.runs.policy.backend import backend_arguments
 from optimization.runs.policy.config import BEGINNER, PolicyRunConfig
+from optimization.runs.words import counted
 from optimization.trainers.policies import POLICY_TRAINERS, GRPOPlan, PPOPlan
 
 REWARDS = {
@@ -66,7 +67,10 @@ def policy_facts(run: Run) -> list[tuple[str, str]]:
         *_learning(config, plan),
         ("Temperature", f"{plan.sampling.temperature:g}"),
         ("Longest completion", f"{plan.sampling.max_tokens} tokens"),
-        ("Sampled ahead", f"at most {plan.max_staleness} steps"),
+        (
+            "Sampled ahead",
+            f"at most {counted(plan.max_staleness, 'step')}" if plan.max_staleness else "nothing",
+        ),
         ("Device", config.compute.device),
         ("Seed", str(config.seed)),
     ]

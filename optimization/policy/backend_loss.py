@@ -10,11 +10,14 @@ from typing import Any
 from torch import Tensor
 
 from optimization.policy.batches import Batch
+from optimization.policy.components import Component
 from optimization.policy.config import GRPOConfig, PPOConfig
 from optimization.policy.grpo import GRPOTrainer
 from optimization.policy.jobs.spec import TrainArguments
+from optimization.policy.language_model import LanguageModel
 from optimization.policy.objectives import balance_advantages, policy_loss
 from optimization.policy.rollouts import Rollout
+from optimization.policy.tokenisation import Tokenizer
 
 # The arguments that `policy_loss` has by the same name.
 OF_THE_LOSS = set(TrainArguments.model_fields) & set(signature(policy_loss).parameters)
@@ -58,8 +61,11 @@ class BackendLossTrainer(GRPOTrainer):
 
     def __init__(
         self,
-        *args: Any,
+        policy: LanguageModel,
+        tokenizer: Tokenizer,
+        components: Sequence[Component],
         config: PPOConfig,
+        *,
         arguments: TrainArguments,
         first_reward_std: float | None = None,
         **options: Any,
@@ -72,7 +78,8 @@ class BackendLossTrainer(GRPOTrainer):
             "learning_rate": arguments.learning_rate,
             "scale_rewards": arguments.scale_rewards,
         }
-        super().__init__(*args, GRPOConfig.model_validate(config.model_dump() | said), **options)
+        told = GRPOConfig.model_validate(config.model_dump() | said)
+        super().__init__(policy, tokenizer, components, told, **options)
         self.arguments, self.first_reward_std = arguments, first_reward_std
         self.learner.chunk = arguments.logprob_calculation_chunk_size
 

@@ -47,7 +47,8 @@ def trainer(arguments: TrainArguments, first_reward_std: float | None = None) ->
 
 
 def conversation(rollout: Rollout, reward: float | None) -> Conversation:
-    assert rollout.prompt is not None and not isinstance(rollout.prompt.text, str)
+    assert rollout.prompt is not None
+    assert not isinstance(rollout.prompt.text, str)
     said = Turn(
         message={"role": "assistant", "content": rollout.text},
         sampled=True,

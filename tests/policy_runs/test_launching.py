@@ -43,7 +43,7 @@ def test_it_is_launched_followed_and_read_over_rest(
     assert step["metrics"]["reward/vowels"] == step["metrics"]["reward"]
     assert (checkpoint["key"], checkpoint["current"], checkpoint["kept"]) == ("step-1", True, True)
     assert [len(group["samples"]) for group in groups] == [4, 4, 4]
-    assert {"text", "kl", "ratio", "log_prob"} == set(groups[0]["samples"][0]["tokens"][0])
+    assert {"text", "kl", "ratio", "log_prob", "sampled"} == set(groups[0]["samples"][0]["tokens"][0])
 
 
 def test_a_checkpoint_is_a_tar_of_what_transformers_reads(
@@ -91,6 +91,12 @@ def with_arguments(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]
             with_component(reward={"name": "LLMPreferenceLoss", "args": {"criteria": "better?"}}),
             "#/config/trainer/args/group_size",
             "two",
+        ),
+        (with_component(follow_ups=["And?"]), "#/config/components/0", "Only a chat goes on"),
+        (
+            with_component(chat=True, follow_ups=["What of {order}?"]),
+            "#/config/components/0/prompt",
+            "asks for order.*brings text",
         ),
         (with_arguments(plot_tensors=True), "#/config/trainer/args/plot_tensors", "no such argument"),
         (with_arguments(group_size=1), "#/config/trainer/args/group_size", "greater than or equal to 2"),

@@ -33,6 +33,9 @@ class RolloutJob(_Data):
     model: str = Field(description="A checkpoint's folder, or a model's folder or name.")
     prompts: tuple[Prompt, ...]
     sources: tuple[str, ...] = Field((), description="The component of each prompt.")
+    follow_ups: tuple[tuple[str, ...], ...] = Field(
+        (), description="For each prompt, what the user says after each reply."
+    )
     copies: int = Field(1, ge=1)
     sampling: Sampling = Sampling()
     seed: int = 0

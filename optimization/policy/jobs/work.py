@@ -37,8 +37,8 @@ from optimization.policy.objectives import kl_k3
 from optimization.policy.ppo import PPOTrainer
 from optimization.policy.ranks import Ranks, join, leave
 from optimization.policy.reward_model import Comparison, RewardModelTrainer
-from optimization.policy.rolling import roll_out
 from optimization.policy.rollouts import write_rollouts
+from optimization.policy.turns import roll_turns
 
 TRAINERS: dict[str, type[PPOTrainer]] = {"PPOTrainer": PPOTrainer, "GRPOTrainer": GRPOTrainer}
 
@@ -82,10 +82,11 @@ def _(job: RolloutJob, bench: Bench) -> Result:
         raise ValueError("Rollouts take one process: give parts of the prompts to several jobs.")
     model, tokenizer = load_model(job.model)
     started = time.perf_counter()
-    rollouts = roll_out(
+    rollouts = roll_turns(
         model.to(choose_device(bench.device)),
         tokenizer,
         job.prompts,
+        job.follow_ups or ((),) * len(job.prompts),
         job.sampling,
         seed=job.seed,
         sources=job.sources,
@@ -95,7 +96,7 @@ def _(job: RolloutJob, bench: Bench) -> Result:
         checkpoint=job.model,
         between=bench.between,
     )
-    tokens = sum(len(rollout.tokens) for rollout in rollouts)
+    tokens = sum(sum(rollout.sampled) for rollout in rollouts)
     speed = {"tokens_per_second": tokens / (time.perf_counter() - started)}
     write_rollouts(bench.files.rollouts, rollouts)
     used = sorted({token for rollout in rollouts for token in rollout.tokens})
@@ -133,7 +134,7 @@ def _trainer(job: StepJob, bench: Bench) -> PPOTrainer:
         model,
         tokenizer,
         components,
-        config=config,
+        config,
         arguments=job.arguments,
         first_reward_std=job.first_reward_std,
         **options,

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from optimization.backends import BACKENDS
 from optimization.backends.arguments import choice_schema
@@ -21,7 +21,8 @@ class ComponentChoice(BaseModel):
     """A source of rollouts: a dataset whose examples fill `prompt`, and what its completions are rewarded by.
 
     `prompt` names the examples' inputs in braces. With `chat` it is a user's message, written as the model's template
-    writes one.
+    writes one; then the user says the `follow_ups` one after the other, each after a reply. The last reply is rewarded, and
+    every turn of the policy is trained.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -30,16 +31,31 @@ class ComponentChoice(BaseModel):
     dataset: str
     prompt: str = Field(min_length=1)
     chat: bool = False
+    follow_ups: list[Annotated[str, Field(min_length=1)]] = Field(default=[], max_length=16)
     reward: Choice
+
+    @model_validator(mode="after")
+    def _follow_ups_are_of_a_chat(self) -> ComponentChoice:
+        if self.follow_ups and not self.chat:
+            raise ValueError("Only a chat goes on after a reply: set chat, or leave follow_ups out.")
+        return self
 
     @property
     def slots(self) -> list[str]:
-        """The inputs that the prompt asks for."""
-        return list(dict.fromkeys(_SLOT.findall(self.prompt)))
+        """The inputs that the prompt and its follow-ups ask for."""
+        return list(dict.fromkeys(_SLOT.findall("".join([self.prompt, *self.follow_ups]))))
 
     def filled(self, inputs: dict[str, Any]) -> str:
         """The prompt of one example."""
-        return _SLOT.sub(lambda slot: str(inputs[slot[1]]), self.prompt)
+        return _filled(self.prompt, inputs)
+
+    def followed(self, inputs: dict[str, Any]) -> tuple[str, ...]:
+        """What the user says after each reply."""
+        return tuple(_filled(text, inputs) for text in self.follow_ups)
+
+
+def _filled(text: str, inputs: dict[str, Any]) -> str:
+    return _SLOT.sub(lambda slot: str(inputs[slot[1]]), text)
 
 
 class Compute(BaseModel):

@@ -139,12 +139,13 @@ def _rollout_job(item: WorkItem, run: Run) -> RolloutJob:
     asked, config = item.payload, PolicyRunConfig.model_validate(run.config)
     trainer = policy_trainer(run)
     examples = _examples(run, asked["prompts"], asked["split"])
-    prompts = []
+    prompts, follow_ups = [], []
     for source, position in asked["prompts"]:
         component, example = config.components[source], examples[source, position]
         text = component.filled(example.inputs)
         shown = ({"role": "user", "content": text},) if component.chat else text
         prompts.append(Prompt(text=shown, target=example.target))
+        follow_ups.append(component.followed(example.inputs))
     sampling = trainer.plan.sampling
     if asked["temperature"] is not None:
         sampling = sampling.model_copy(update={"temperature": asked["temperature"]})
@@ -152,6 +153,7 @@ def _rollout_job(item: WorkItem, run: Run) -> RolloutJob:
         model=_weights(run, asked["checkpoint"], config) or base_path(config.base),
         prompts=tuple(prompts),
         sources=tuple(config.components[source].name for source, _ in asked["prompts"]),
+        follow_ups=tuple(follow_ups),
         copies=asked["copies"],
         sampling=sampling,
         seed=asked["seed"],
