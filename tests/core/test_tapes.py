@@ -149,6 +149,11 @@ def test_the_registry_in_memory_is_bounded_and_drops_the_oldest() -> None:
         registry.load("a")
 
 
+def test_a_registry_keeps_one_record_or_more() -> None:
+    with pytest.raises(ValueError, match="1 record or more, not 0"):
+        MemoryRegistry(capacity=0)
+
+
 def test_a_released_tape_is_told_apart_from_an_unknown_one() -> None:
     registry = MemoryRegistry()
     registry.save(record_of("a"))
