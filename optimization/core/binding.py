@@ -18,7 +18,7 @@ def as_resources(resources: Any) -> Resources:
         return bound
     raise TypeError(
         f"Cannot bind to {type(resources).__name__}: it has no complete(alias, request). "
-        "Give a ResourceConfig, or an object of your own with that method."
+        "Give an EndpointConfig, a ResourceConfig, or an object of your own with that method."
     )
 
 

@@ -32,7 +32,7 @@ class LLMFeedbackLoss(ModelJudge):
         self._schema = object_schema(actionable_improvements=TEXTS)
 
     async def judge(self, output: Any, target: Any, context: Context) -> Value:
-        blocks = {"criteria": self.criteria} | case_blocks(context, target) | {"output": output}
+        blocks = case_blocks({"criteria": self.criteria}, context, {"target": target, "output": output})
         return await self.ask(INSTRUCTIONS, blocks, self._schema, self.read_verdict)
 
     def read_verdict(self, verdict: dict[str, Any]) -> Value:

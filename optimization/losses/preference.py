@@ -67,7 +67,7 @@ class LLMPreferenceLoss(_Preference, ModelJudge):
         )
 
     async def judge_pair(self, a: Any, b: Any, context: Context) -> Pair:
-        blocks = {"criteria": self.criteria} | case_blocks(context, None) | {"output_a": a, "output_b": b}
+        blocks = case_blocks({"criteria": self.criteria}, context, {"output_a": a, "output_b": b})
         return await self.ask(INSTRUCTIONS, blocks, self._schema, self.read_verdict)
 
     def read_verdict(self, verdict: dict[str, Any]) -> Pair:

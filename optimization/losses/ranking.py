@@ -71,8 +71,8 @@ class LLMRankingLoss(_Ranking, ModelJudge):
             worst_issues=TEXT,
             comparison=TEXT,
         )
-        blocks = {"criteria": self.criteria} | case_blocks(context, None)
-        blocks |= {f"output_{i}": output for i, output in enumerate(outputs, 1)}
+        numbered = {f"output_{i}": output for i, output in enumerate(outputs, 1)}
+        blocks = case_blocks({"criteria": self.criteria}, context, numbered)
         return await self.ask(INSTRUCTIONS, blocks, schema, self.read_verdict)
 
     def read_verdict(self, verdict: dict[str, Any]) -> list[Value]:

@@ -48,10 +48,9 @@ class LLMRubricLoss(ModelJudge):
         self._instructions = INSTRUCTIONS.format(for_each=for_each, score=next(iter(chosen)))
 
     async def judge(self, output: Any, target: Any, context: Context) -> Value:
-        blocks = {"criteria": self.criteria, "rubric": str(self.rubric)} | case_blocks(context, target)
-        return await self.ask(
-            self._instructions, blocks | {"output": output}, self._schema, self.read_verdict
-        )
+        asked = {"criteria": self.criteria, "rubric": str(self.rubric)}
+        blocks = case_blocks(asked, context, {"target": target, "output": output})
+        return await self.ask(self._instructions, blocks, self._schema, self.read_verdict)
 
     def read_verdict(self, verdict: dict[str, Any]) -> Value:
         meta = {"criteria": self.criteria, "justification": verdict["justification"]}

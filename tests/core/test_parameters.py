@@ -104,7 +104,25 @@ def test_constraints_survive_json(constraint: object) -> None:
     assert as_constraint(constraint_to_json(constraint)) == constraint  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("spec", ["  ", {"kind": "unheard of"}, {"kind": "max_length", "length": 3}, {}])
+def test_constraints_are_a_list_of_constraints() -> None:
+    with pytest.raises(TypeError, match=r"constraints of a parameter are a list: give \['Stay polite.'\]"):
+        Parameter("a", "d", constraints="Stay polite.")
+    with pytest.raises(TypeError, match="not 5"):
+        Parameter("a", "d", constraints=[5])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "  ",
+        {"kind": "unheard of"},
+        {"kind": "max_length", "length": 3},
+        {"kind": "max_length", "characters": "many"},
+        {"kind": "max_length", "characters": 0},
+        {"kind": "must_contain", "text": 5},
+        {},
+    ],
+)
 def test_a_constraint_that_makes_no_sense_is_refused(spec: object) -> None:
     with pytest.raises(ValueError, match="onstraint"):
         as_constraint(spec)  # type: ignore[arg-type]
