@@ -33,7 +33,10 @@ class ComparingLoss(LossModule):
     def misfit_target(self, target: Any) -> str | None:
         if target is not None:
             return None
-        return f"{type(self).__name__} compares an output with another one, and there is no target to compare it with."
+        return (
+            f"{type(self).__name__} compares an output with another one, and there is no target to compare it with. "
+            "Give the examples a target, or judge several samples of each."
+        )
 
     def check_count(self, count: int) -> None:
         """Raise ValueError, in words, for a number of outputs that cannot be compared."""

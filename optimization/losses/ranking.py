@@ -8,7 +8,7 @@ from typing import Any
 
 from optimization.core.bounds import TwoOrMore
 from optimization.core.values import Value, unwrap
-from optimization.losses.agreement import pooled
+from optimization.losses.agreement import pooled, weighed_mean
 from optimization.losses.answers import ranking_problems
 from optimization.losses.asking import HumanLoss
 from optimization.losses.comparing import ComparingLoss
@@ -39,6 +39,13 @@ class _Ranking(ComparingLoss):
         self.check_count(len(outputs))
         return (await self.judge_together(outputs, context))[0]
 
+    def _outputs_wanted(self, n: int | None) -> int | None:
+        if n is not None and n < 2:
+            raise ValueError(
+                f"{type(self).__name__} ranks two outputs or more: n={n} is too few. Leave n out for any number."
+            )
+        return n
+
     def misfit_target(self, target: Any) -> str | None:
         return super().misfit_target(target) or self.misfit(len(_among(None, target)))
 
@@ -60,7 +67,7 @@ class LLMRankingLoss(_Ranking, ModelJudge):
     def __init__(self, criteria: str, n: TwoOrMore | None = None, alias: str = "judge") -> None:
         ModelJudge.__init__(self, alias)
         self.criteria = criteria
-        self.n = n
+        self.n = self._outputs_wanted(n)
 
     async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
         total = len(outputs)
@@ -106,7 +113,7 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
     ) -> None:
         HumanLoss.__init__(self, desk)
         self.criteria = criteria
-        self.n = n
+        self.n = self._outputs_wanted(n)
         self.allow_ties = allow_ties
 
     def question(self, output: Any, target: Any = None, context: Context | None = None) -> RankingQuestion:
@@ -133,16 +140,29 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         if not given and asked:
             return [pooled([], [], criteria=self.criteria) for _ in asked]
         if not given:
-            raise ValueError(f"{type(self).__name__} has no answers to read.")
-        for answer in given:
-            problems = ranking_problems(answer, len(given[0].ranks), self.allow_ties)
-            if problems:
-                raise ValueError(problems[0].message)
+            raise ValueError(
+                f"{type(self).__name__} has no answers to read, so it does not know how many outputs there are. Give one "
+                "answer or more."
+            )
         asked = asked or range(len(given[0].ranks))
+        for answer in given:
+            self._check(answer, max(asked) + 1)
         ranks = [mean_ranks([answer.ranks[i] for i in asked]) for answer in given]
         return [
             self._pooled(given, [row[place] for row in ranks], i, len(asked)) for place, i in enumerate(asked)
         ]
+
+    def _check(self, answer: RankingAnswer, total: int) -> None:
+        """ValueError for ranks that are no order of `total` outputs."""
+        problems = ranking_problems(answer, total, self.allow_ties)
+        if not problems:
+            return
+        remedy = "Give each output a rank of its own, 1 the best"
+        if not self.allow_ties:
+            remedy += f", or make the {type(self).__name__} with allow_ties=True"
+        raise ValueError(
+            f"{type(self).__name__} cannot read the ranks {answer.ranks}: {problems[0].message} {remedy}."
+        )
 
     async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
         """Outputs that are the same are asked about once; if all are, nobody is asked."""
@@ -160,11 +180,11 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
 
     def _pooled(self, answers: Sequence[RankingAnswer], ranks: list[float], i: int, total: int) -> Value:
         notes = [lines(*answer.notes[i : i + 1]) + answer.said_of_words(i) for answer in answers]
-        rank = fmean(ranks)
+        weights = [answer.weight for answer in answers]
+        rank = weighed_mean(ranks, weights)
         if not any(notes):
             notes[0] = [_placed(rank, total)]
         scores = [rank_score(one, total) for one in ranks]
-        weights = [answer.weight for answer in answers]
         return pooled(notes, scores, weights, rank=rank, total=total, criteria=self.criteria)
 
 

@@ -45,6 +45,28 @@ async def test_a_loss_without_a_desk_asks_at_the_one_in_use() -> None:
     assert current_desk() is None
 
 
+async def test_a_desk_gives_a_list_of_answers() -> None:
+    class Single:
+        async def ask(self, question: Question) -> RubricAnswer:
+            return RubricAnswer(3, ["a"])
+
+    with pytest.raises(
+        TypeError, match=r"desk of HumanRubricLoss, a Single, answered .*one for each annotator"
+    ):
+        await HumanRubricLoss("helpful?", LEVELS, desk=Single())("x")  # type: ignore[arg-type]
+
+
+async def test_a_desk_that_holds_nothing_yet_is_a_desk() -> None:
+    class Empty(ScriptedDesk):
+        def __len__(self) -> int:
+            return 0
+
+    desk = Empty([RubricAnswer(3, ["a"]), RubricAnswer(5, ["a"])])
+    assert (await HumanRubricLoss("helpful?", LEVELS, desk=desk)("x")).score == 0.5
+    with use_desk(desk):
+        assert (await HumanRubricLoss("helpful?", LEVELS)("x")).score == 1.0
+
+
 async def on_console(loss: HumanLoss[object], question: Question, *typed: str) -> tuple[list[object], str]:
     """The answers that were read, and what was shown."""
     screen = io.StringIO()
