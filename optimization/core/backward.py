@@ -73,7 +73,8 @@ async def backward(outputs: Any, grad: Any = None, retain_graph: bool = False) -
     if not tape_ids:
         raise RuntimeError(
             "Cannot run backward: no tape is attached. The pass ran in eval mode or under no_grad, or an earlier "
-            "backward consumed its tape. Call .train() before the forward pass, or retain_graph=True."
+            "backward consumed its tape. Call .train() before the forward pass, or give the earlier backward "
+            "retain_graph=True."
         )
     seeds = _seeds(outputs, tape_ids, grad)
     registry = current_registry()

@@ -54,7 +54,9 @@ class ForwardRecord:
         return unwrap(self.node_outputs[node_id])
 
     def inputs_of(self, node_id: str) -> dict[str, Any]:
-        """What a node was given, by argument name, unwrapped."""
+        """What a node was given, by argument name, unwrapped; KeyError for an unknown node."""
+        if node_id not in self.graph.nodes:
+            raise KeyError(f"No node {node_id!r} in record {self.id}. It has: {', '.join(self.graph.nodes)}.")
         arguments: dict[str, Any] = resolve(
             self.graph.nodes[node_id].arguments(), self.node_outputs.__getitem__
         )

@@ -55,9 +55,9 @@ class _Ranking(ComparingLoss):
 
     def misfit(self, count: int) -> str | None:
         if count < 2:
-            return f"{type(self).__name__} ranks two outputs or more; {count} were given."
+            return f"{type(self).__name__} ranks two outputs or more; {count} were given. Give more, or judge each by a rubric."
         if self.n is not None and count != self.n:
-            return f"{type(self).__name__} was made for {self.n} outputs; {count} were given."
+            return f"{type(self).__name__} was made for {self.n} outputs; {count} were given. Give {self.n}, or leave n out."
         return None
 
 

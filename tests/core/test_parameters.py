@@ -6,6 +6,7 @@ import pytest
 
 from optimization.core import KeepPlaceholders, MaxLength, MustContain, Parameter
 from optimization.core.constraints import as_constraint, constraint_to_json, placeholders
+from tests.core.programs import Note
 
 
 def test_a_description_is_required_when_it_learns() -> None:
@@ -23,7 +24,8 @@ def test_a_value_is_text() -> None:
     with pytest.raises(TypeError, match="is text, not int"):
         Parameter(3, "a number")  # type: ignore[arg-type]
     parameter = Parameter("a", "d")
-    with pytest.raises(TypeError, match="is text, not NoneType"):
+    parameter.attach(Note(), "prompt")
+    with pytest.raises(TypeError, match="value of parameter 'prompt' is text, not NoneType"):
         parameter.value = None  # type: ignore[assignment]
 
 

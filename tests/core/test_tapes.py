@@ -118,8 +118,10 @@ async def test_a_record_holds_graph_outputs_versions_timings_tokens_and_price() 
 async def test_an_unknown_node_of_a_record_is_a_key_error_that_names_those_there_are() -> None:
     tape_id = collect_tape_ids(await Note().train()("x"))[0]
 
-    with pytest.raises(KeyError, match=r"No node 'draft'.*Note"):
-        current_registry().load(tape_id).output_of("draft")
+    record = current_registry().load(tape_id)
+    for ask in (record.output_of, record.inputs_of):
+        with pytest.raises(KeyError, match=r"No node 'draft'.*Note"):
+            ask("draft")
 
 
 async def test_the_output_of_the_program_is_kept_beside_that_of_the_loss() -> None:
