@@ -86,6 +86,15 @@ async def judged(name: str, *replies: Any) -> tuple[Any, Model]:
     return await (loss.together(["x", "y"]) if loss.compares else loss("x", "y")), model
 
 
+@pytest.mark.parametrize("name", JUDGES)
+async def test_every_judge_asks_for_its_verdict_by_a_json_schema(name: str) -> None:
+    _, model = await judged(name, JUDGES[name][1])
+    schema = model.requests[0].response_schema or {}
+
+    assert [*schema["properties"]] == schema["required"] == [*JUDGES[name][1]]
+    assert schema["additionalProperties"] is False
+
+
 @pytest.mark.parametrize("reply", NO_VERDICT, ids=range(len(NO_VERDICT)))
 @pytest.mark.parametrize("name", JUDGES)
 async def test_what_is_no_verdict_is_repaired_once_and_then_an_error_that_names_the_loss_and_carries_the_reply(
