@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -28,6 +29,7 @@ INSTRUCTIONS = (
 class _Ranking(ComparingLoss):
     """What both kinds share: `rank(outputs)`."""
 
+    criteria: str
     n: int | None = None
 
     async def judge(self, output: Any, target: Any, context: Context) -> Value:
@@ -60,6 +62,25 @@ class _Ranking(ComparingLoss):
             return f"{type(self).__name__} was made for {self.n} outputs; {count} were given. Give {self.n}, or leave n out."
         return None
 
+    async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
+        """Outputs that are the same are asked about once; if all are, nobody is asked."""
+        distinct: list[Any] = []
+        for output in outputs:
+            if output not in distinct:
+                distinct.append(output)
+        if len(distinct) == 1:
+            total = len(outputs)
+            rank = fmean(range(1, total + 1))
+            meta = {"criteria": self.criteria, "answers": 0, "rank": rank, "total": total}
+            return [feedback_value([], rank_score(rank, total), **meta) for _ in outputs]
+        return await self.judge_distinct(distinct, [distinct.index(output) for output in outputs], context)
+
+    async def judge_distinct(
+        self, distinct: list[Any], asked: Sequence[int], context: Context
+    ) -> list[Value]:
+        """The feedback on each output, output i being `distinct[asked[i]]`."""
+        raise NotImplementedError
+
 
 class LLMRankingLoss(_Ranking, ModelJudge):
     """A model gives the order."""
@@ -69,8 +90,10 @@ class LLMRankingLoss(_Ranking, ModelJudge):
         self.criteria = criteria
         self.n = self._outputs_wanted(n)
 
-    async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
-        total = len(outputs)
+    async def judge_distinct(
+        self, distinct: list[Any], asked: Sequence[int], context: Context
+    ) -> list[Value]:
+        total = len(distinct)
         number = {"type": "integer", "minimum": 1, "maximum": total}
         schema = object_schema(
             ranking={"type": "array", "items": number, "minItems": total, "maxItems": total},
@@ -78,24 +101,22 @@ class LLMRankingLoss(_Ranking, ModelJudge):
             worst_issues=TEXT,
             comparison=TEXT,
         )
-        numbered = {f"output_{i}": output for i, output in enumerate(outputs, 1)}
+        numbered = {f"output_{i}": output for i, output in enumerate(distinct, 1)}
         blocks = case_blocks({"criteria": self.criteria}, context, numbered)
-        return await self.ask(INSTRUCTIONS, blocks, schema, self.read_verdict)
+        return await self.ask(INSTRUCTIONS, blocks, schema, partial(self.read_verdict, asked=asked))
 
-    def read_verdict(self, verdict: dict[str, Any]) -> list[Value]:
+    def read_verdict(self, verdict: dict[str, Any], asked: Sequence[int] = ()) -> list[Value]:
+        """The feedback on each output; `asked` as in HumanRankingLoss.read_all."""
         order, total = verdict["ranking"], len(verdict["ranking"])
         if sorted(order) != list(range(1, total + 1)):
             raise ValueError(f"ranking must have each number from 1 to {total} once, not {order}")
         said = {order[0]: verdict["best_qualities"], order[-1]: verdict["worst_issues"]}
+        numbers = [i + 1 for i in asked or range(total)]
+        ranks = mean_ranks([order.index(number) + 1 for number in numbers])
+        meta = {"criteria": self.criteria, "comparison": verdict["comparison"]}
         return [
-            _ranked(
-                order.index(number) + 1,
-                total,
-                lines(said.get(number, "")),
-                criteria=self.criteria,
-                comparison=verdict["comparison"],
-            )
-            for number in range(1, total + 1)
+            _ranked(rank, len(numbers), lines(said.get(number, "")), **meta)
+            for number, rank in zip(numbers, ranks, strict=True)
         ]
 
 
@@ -164,18 +185,9 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
             f"{type(self).__name__} cannot read the ranks {answer.ranks}: {problems[0].message} {remedy}."
         )
 
-    async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
-        """Outputs that are the same are asked about once; if all are, nobody is asked."""
-        distinct: list[Any] = []
-        for output in outputs:
-            if output not in distinct:
-                distinct.append(output)
-        if len(distinct) == 1:
-            total = len(outputs)
-            rank = fmean(range(1, total + 1))
-            meta = {"criteria": self.criteria, "answers": 0, "rank": rank, "total": total}
-            return [feedback_value([], rank_score(rank, total), **meta) for _ in outputs]
-        asked = [distinct.index(output) for output in outputs]
+    async def judge_distinct(
+        self, distinct: list[Any], asked: Sequence[int], context: Context
+    ) -> list[Value]:
         return self.read_all(await self.ask(self.question(distinct, None, context)), asked)
 
     def _pooled(self, answers: Sequence[RankingAnswer], ranks: list[float], i: int, total: int) -> Value:
@@ -208,7 +220,7 @@ def _placed(rank: float, total: int) -> str:
     return f"Ranked #{rank:g}/{total}."
 
 
-def _ranked(rank: int, total: int, said: list[str], **meta: Any) -> Value:
+def _ranked(rank: float, total: int, said: list[str], **meta: Any) -> Value:
     return feedback_value(
         said or _placed(rank, total), rank_score(rank, total), rank=rank, total=total, **meta
     )

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimization.core import ReplyError, collect_tape_ids
+from optimization.core import ReplyError, Value, ValueKind, collect_tape_ids
 from optimization.losses import HumanRankingLoss, LLMRankingLoss, RankingAnswer, ScriptedDesk
 from optimization.losses.ranking import mean_ranks, rank_score
 from tests.core.scripted import Model
@@ -179,7 +181,22 @@ async def test_outputs_that_are_the_same_are_asked_about_once_and_share_their_ra
     assert [value.payload for value in values] == [[["long"]], [["Ranked #1/3."]], [["long"]]]
 
 
-async def test_nobody_is_asked_about_outputs_that_are_all_the_same() -> None:
-    values = await HumanRankingLoss("order?", desk=ScriptedDesk()).rank(["a", "a", "a"])
+async def test_a_model_too_ranks_outputs_that_are_the_same_once() -> None:
+    model = Model([verdict(2, 1)])
+    values = await LLMRankingLoss("order?").bind(model).rank(["a", "b", "a"])
 
-    assert [value.score for value in values] == [0.5, 0.5, 0.5]
+    assert "<output_3>" not in model.requests[0].messages[1].content
+    assert [value.meta["rank"] for value in values] == [2.5, 1.0, 2.5]
+    assert [value.payload for value in values] == [[["rude"]], [["precise"]], [["rude"]]]
+
+
+async def test_nobody_is_asked_about_outputs_that_are_all_the_same() -> None:
+    for loss in (HumanRankingLoss("order?", desk=ScriptedDesk()), LLMRankingLoss("order?").bind(Model([]))):
+        values = await loss.rank(["a", "a", "a"])
+        assert [value.score for value in values] == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("outputs", ["abc", Value(ValueKind.STRUCTURED, ["a", "b"]), {"a": 1, "b": 2}])
+async def test_what_is_ranked_is_a_list(outputs: Any) -> None:
+    with pytest.raises(TypeError, match="LLMRankingLoss compares a list of outputs, not"):
+        await LLMRankingLoss("order?").bind(Model([])).rank(outputs)
