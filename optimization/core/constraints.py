@@ -7,7 +7,7 @@ In JSON a text is a string and a built-in is {"kind": ..., its argument}.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
@@ -36,6 +36,10 @@ class MaxLength:
     characters: int
     kind: ClassVar[str] = "max_length"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.characters, int) or self.characters < 1:
+            raise ValueError(f"The constraint max_length has 1 character or more, not {self.characters!r}.")
+
     def problem(self, value: str, previous: str) -> str | None:
         if len(value) <= self.characters:
             return None
@@ -48,6 +52,10 @@ class MustContain:
 
     text: str
     kind: ClassVar[str] = "must_contain"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise ValueError(f"The constraint must_contain has a text, not {self.text!r}.")
 
     def problem(self, value: str, previous: str) -> str | None:
         return None if self.text in value else f"it must contain {self.text!r}"
@@ -74,9 +82,16 @@ BUILT_IN: dict[str, type[Any]] = {check.kind: check for check in (MaxLength, Mus
 
 def as_constraint(spec: Constraint | str | dict[str, Any]) -> Constraint | str:
     """A constraint from its JSON form; a constraint stays as it is."""
+    if isinstance(spec, str):
+        if not spec.strip():
+            raise ValueError("A constraint given as text is blank: say what must hold, or leave it out.")
+        return spec
     if not isinstance(spec, dict):
-        if isinstance(spec, str) and not spec.strip():
-            raise ValueError("A constraint given as text must not be blank.")
+        if not isinstance(spec, Constraint):
+            raise TypeError(
+                f"A constraint is a text, a built-in check such as MaxLength(500), or an object with kind and problem(), "
+                f"not {spec!r}."
+            )
         return spec
     arguments = dict(spec)
     kind = arguments.pop("kind", None)
@@ -85,7 +100,10 @@ def as_constraint(spec: Constraint | str | dict[str, Any]) -> Constraint | str:
     try:
         built: Constraint = BUILT_IN[kind](**arguments)
     except TypeError as error:
-        raise ValueError(f"Constraint {kind!r} has wrong arguments {sorted(arguments)}: {error}") from None
+        known = ", ".join(f.name for f in fields(BUILT_IN[kind])) or "none"
+        raise ValueError(
+            f"Constraint {kind!r} has wrong arguments {sorted(arguments)}: {error}. It takes: {known}."
+        ) from None
     return built
 
 

@@ -29,7 +29,9 @@ class Parameter:
         *,
         name: str | None = None,
     ) -> None:
-        if requires_grad and not (description and description.strip()):
+        if isinstance(constraints, str):
+            raise TypeError(f"The constraints of a parameter are a list: give [{constraints!r}].")
+        if requires_grad and not (isinstance(description, str) and description.strip()):
             raise ValueError(
                 f"Parameter {name or _excerpt(value)!r} learns, so it needs a description that tells the "
                 "optimizer what it is for. Give description=..., or requires_grad=False for a constant."
@@ -40,9 +42,9 @@ class Parameter:
         self.feedback: list[str] = []
         self.pending = False
         self.version = 0
-        self._value = _text(value)
         self._name = name
         self._owner: weakref.ref[Module] | None = None
+        self._value = self._text(value)
 
     @property
     def value(self) -> str:
@@ -51,7 +53,7 @@ class Parameter:
 
     @value.setter
     def value(self, value: str) -> None:
-        self._value = _text(value)
+        self._value = self._text(value)
         self.version += 1
 
     @property
@@ -61,6 +63,13 @@ class Parameter:
         prefix = owner.dotted_name() if owner is not None else ""
         own = self._name or "parameter"
         return f"{prefix}.{own}" if prefix else own
+
+    def _text(self, value: str) -> str:
+        if not isinstance(value, str):
+            raise TypeError(
+                f"The value of parameter {self.name!r} is text, not {type(value).__name__}: {value!r}"
+            )
+        return value
 
     def accumulate(self, text: str) -> None:
         """Keep one text of feedback; blank texts and constants keep none."""
@@ -92,12 +101,6 @@ class Parameter:
     def __repr__(self) -> str:
         learns = "" if self.requires_grad else ", requires_grad=False"
         return f"Parameter({self.name!r}, {_excerpt(self._value)!r}{learns})"
-
-
-def _text(value: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"A parameter's value is text, not {type(value).__name__}: {value!r}")
-    return value
 
 
 def _excerpt(text: object) -> str:
