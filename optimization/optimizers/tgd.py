@@ -42,11 +42,10 @@ class CompletionArgs(TypedDict, total=False):
     max_tokens: Positive | None
 
 
-_Completion = create_model(
-    "_Completion",
-    __base__=Settings,
-    **{name: (hint, None) for name, hint in get_type_hints(CompletionArgs, include_extras=True).items()},
-)
+_COMPLETION: dict[str, Any] = {
+    name: (hint, None) for name, hint in get_type_hints(CompletionArgs, include_extras=True).items()
+}
+_Completion = create_model("_Completion", __base__=Settings, **_COMPLETION)
 
 
 def _completion_args(given: Any) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from inspect import signature
 from pathlib import Path
 from time import monotonic
@@ -85,8 +85,10 @@ async def train(
     log_every = trainer.plan.eval_frequency if log_frequency is None else log_frequency
     with ExitStack() as stack:
         listeners: list[Callback] = [*told, Log(trainer.logger, log_every, outputs=verbose == "output")]
+        if verbose == "output":
+            stack.enter_context(shown(trainer.logger))
         if verbose:
-            listeners.append(stack.enter_context(RichProgress(trainer)))
+            listeners.append(stack.enter_context(RichProgress(trainer, logger=trainer.logger)))
         driver = Driver(
             agent,
             trainer.optimizer,
@@ -154,7 +156,11 @@ async def evaluate(
         raise ValueError(f"num_samples is a whole number, 1 or more, not {num_samples!r}.")
     data = checked("test", {"inputs": xs, "infos": infos})
     with ExitStack() as stack:
-        bars = [stack.enter_context(RichProgress(trainer, description))] if description else []
+        bars = (
+            [stack.enter_context(RichProgress(None, description, logger=trainer.logger))]
+            if description
+            else []
+        )
         driver = Driver(
             agent,
             None,
@@ -168,6 +174,22 @@ async def evaluate(
     scores = [min_score if outcome.error else outcome.score for outcome in outcomes]
     known = [score for score in scores if score is not None]
     return sum(known) / len(known) if known else None
+
+
+@contextmanager
+def shown(logger: logging.Logger) -> Iterator[None]:
+    """The logger's plain lines, written to the terminal where nobody has said where they go."""
+    handler, level = logging.StreamHandler(), logger.level
+    alone = not logger.hasHandlers()
+    if alone:
+        logger.addHandler(handler)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 class Log:
