@@ -7,6 +7,7 @@ In JSON a text is a string and a built-in is {"kind": ..., its argument}.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -38,7 +39,9 @@ class MaxLength:
 
     def __post_init__(self) -> None:
         if not isinstance(self.characters, int) or self.characters < 1:
-            raise ValueError(f"The constraint max_length has 1 character or more, not {self.characters!r}.")
+            raise ValueError(
+                f"Constraint 'max_length' needs a whole number of characters above 0, not {self.characters!r}."
+            )
 
     def problem(self, value: str, previous: str) -> str | None:
         if len(value) <= self.characters:
@@ -54,8 +57,8 @@ class MustContain:
     kind: ClassVar[str] = "must_contain"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str):
-            raise ValueError(f"The constraint must_contain has a text, not {self.text!r}.")
+        if not isinstance(self.text, str) or not self.text:
+            raise ValueError(f"Constraint 'must_contain' needs the text that stays, not {self.text!r}.")
 
     def problem(self, value: str, previous: str) -> str | None:
         return None if self.text in value else f"it must contain {self.text!r}"
@@ -87,10 +90,10 @@ def as_constraint(spec: Constraint | str | dict[str, Any]) -> Constraint | str:
             raise ValueError("A constraint given as text is blank: say what must hold, or leave it out.")
         return spec
     if not isinstance(spec, dict):
-        if not isinstance(spec, Constraint):
-            raise TypeError(
-                f"A constraint is a text, a built-in check such as MaxLength(500), or an object with kind and problem(), "
-                f"not {spec!r}."
+        if isinstance(spec, type) or not isinstance(spec, Constraint):
+            raise ValueError(
+                "A constraint is a text that a model checks, a built-in check such as MaxLength(900), its JSON form, or an "
+                f"object with kind and problem(), not {spec!r}."
             )
         return spec
     arguments = dict(spec)
@@ -105,6 +108,15 @@ def as_constraint(spec: Constraint | str | dict[str, Any]) -> Constraint | str:
             f"Constraint {kind!r} has wrong arguments {sorted(arguments)}: {error}. It takes: {known}."
         ) from None
     return built
+
+
+def as_constraints(specs: Any) -> tuple[Constraint | str, ...]:
+    """The constraints of a list. A single one is refused: a text would be taken apart letter by letter."""
+    if isinstance(specs, str | dict | Constraint):
+        raise ValueError(f"Constraints are a list, also where there is one: write [{specs!r}].")
+    if not isinstance(specs, Iterable):
+        raise ValueError(f"Constraints are a list of texts and checks, not {specs!r}.")
+    return tuple(as_constraint(spec) for spec in specs)
 
 
 def constraint_to_json(constraint: Constraint | str) -> str | dict[str, Any]:

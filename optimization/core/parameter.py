@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from optimization.core.constraints import Constraint, as_constraint
+from optimization.core.constraints import Constraint, as_constraints
 
 if TYPE_CHECKING:
     from optimization.core.module import Module
@@ -38,7 +38,7 @@ class Parameter:
             )
         self.description = description
         self.requires_grad = requires_grad
-        self.constraints: tuple[Constraint | str, ...] = tuple(as_constraint(c) for c in constraints)
+        self.constraints: tuple[Constraint | str, ...] = as_constraints(constraints)
         self.feedback: list[str] = []
         self.pending = False
         self.version = 0
