@@ -29,8 +29,6 @@ class Parameter:
         *,
         name: str | None = None,
     ) -> None:
-        if isinstance(constraints, str):
-            raise TypeError(f"The constraints of a parameter are a list: give [{constraints!r}].")
         if requires_grad and not (isinstance(description, str) and description.strip()):
             raise ValueError(
                 f"Parameter {name or _excerpt(value)!r} learns, so it needs a description that tells the "
