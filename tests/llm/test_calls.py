@@ -61,6 +61,16 @@ def test_openai_itself_is_told_the_limit_under_its_new_name() -> None:
     assert "max_tokens" not in body
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_no_database_can_hold_is_left_out_of_a_reply(
+    server: ScriptedEndpoint, streamed: bool
+) -> None:
+    server.otherwise = streams("he\x00", "llo") if streamed else says("he\x00llo")
+    manager = ResourceManager(endpoint(server), on_delta=(lambda alias, piece: None) if streamed else None)
+
+    assert (await manager.complete("default", HELLO)).text == "hello"
+
+
 async def test_a_further_sample_carries_its_number_and_the_first_carries_none(
     server: ScriptedEndpoint,
 ) -> None:
