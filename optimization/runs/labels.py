@@ -60,7 +60,7 @@ LABELS: dict[str, tuple[str, str]] = {
     ),
     "eval_frequency": ("Steps between tests", "0: the held-out split is not scored."),
     "num_eval_samples": ("Samples a test example", ""),
-    "min_score": ("Score of a failed example", "Nothing: such an example is left out."),
+    "min_score": ("Score of a failure", "Nothing: such an example is left out."),
     "ensure_improvement": (
         "Keep a step only if the batch scores higher with it",
         "Runs and judges the batch twice.",
