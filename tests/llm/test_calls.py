@@ -204,6 +204,13 @@ async def test_two_aliases_of_one_endpoint_share_its_limits(server: ScriptedEndp
     assert server.most_at_once == 2
 
 
+async def test_no_more_calls_begin_in_a_minute_than_the_rate_allows(server: ScriptedEndpoint) -> None:
+    manager = ResourceManager(endpoint(server, rate_limit=600))  # ten at once, then one every 0.1 s
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(15)))
+    assert asyncio.get_running_loop().time() - began >= 0.49
+
+
 async def test_what_is_bound_by_itself_shares_the_limits_of_its_endpoint(server: ScriptedEndpoint) -> None:
     server.otherwise = says("hello", delay=0.02)
     limits = {"max_concurrent": 2, "rate_limit": 60_000}
