@@ -100,4 +100,5 @@ class Cache:
 
 def _rows_of(part: Tensor, rows: Tensor, prompts: int) -> Tensor:
     """Some rows of (prompts, heads, rows of each, ...), as many for each of so many prompts."""
-    return part.transpose(1, 2).flatten(0, 1)[rows].unflatten(0, (prompts, -1)).transpose(1, 2).contiguous()
+    by_row = part.transpose(1, 2).flatten(0, 1)[rows]
+    return torch.unflatten(by_row, 0, (prompts, -1)).transpose(1, 2).contiguous()

@@ -130,7 +130,7 @@ def test_a_loss_that_is_no_number_stops_the_run_in_words_and_applies_nothing(
     launch: Launch, play: Play
 ) -> None:
     """A learning rate like this one sends the weights away in the first of two optimizer steps."""
-    run = play(launch(iterations=1, args={"learning_rate": 1e38, "minibatches": 2, "eval_frequency": 0}))
+    run = play(launch(iterations=1, args={"learning_rate": 1e30, "minibatches": 2, "eval_frequency": 0}))
 
     assert run.state == RunState.NEEDS_ATTENTION
     assert re.search(r"The (loss|gradient's norm) is (nan|inf); nothing was applied", run.reason), run.reason
