@@ -1,6 +1,7 @@
 """Messages that only hurry: the sweeper finds whatever one of them fails to bring about.
 
-A nudge expires, so that a dead queue does not fill; an absent broker costs the sender nothing but a log line.
+A nudge expires, so that a dead queue does not fill. A broker that is away costs the sender a moment and a log line, and
+whatever is sent in the second after it nothing at all.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from django.dispatch import receiver
 
 from optimization.feedback.signals import item_due
 from optimization.models import RunState, WorkItem, WorkState
+from optimization.runs.absence import Absence
 from optimization.runs.engine.faults import fault
 from optimization.runs.signals import replay_wanted, run_due
 
 log = structlog.get_logger()
-EXPIRES_SECONDS = 60
+# `expires` is the worker's to heed; `expiration` is RabbitMQ's, which then hands out nothing that nobody wants any more.
+PERISHES: dict[str, Any] = {"expires": 60, "expiration": 60}
 ITEMS_PER_SHARD = 32
+broker_away = Absence()
 
 
 def nudge_run(run_id: int) -> None:
@@ -53,10 +57,12 @@ def nudge_work(run_id: int) -> None:
 
 def _send(task: Task[[int], None], run_id: int) -> None:
     fault("before_nudge")
-    try:
-        task.apply_async((run_id,), expires=EXPIRES_SECONDS, retry=False)
-    except Exception as error:
-        log.warning("nudge_lost", task=task.name, run=run_id, error=str(error))
+    if not broker_away:
+        try:
+            task.apply_async((run_id,), **PERISHES)
+        except Exception as error:
+            broker_away.begin()
+            log.warning("nudge_lost", task=task.name, run=run_id, error=str(error))
     fault("after_nudge")
 
 
