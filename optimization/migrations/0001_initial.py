@@ -1171,6 +1171,7 @@ class Migration(migrations.Migration):
                 ("candidate", models.CharField(blank=True, max_length=80)),
                 ("reason", models.TextField(blank=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "decided_by",
@@ -1764,7 +1765,10 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("decided_at", None), ("decision", "")),
-                    models.Q(models.Q(("decision", ""), _negated=True), ("decided_by__isnull", False)),
+                    models.Q(
+                        models.Q(("decision", ""), _negated=True),
+                        models.Q(("decided_by__isnull", False), ("decision", "rejected"), _connector="OR"),
+                    ),
                     _connector="OR",
                 ),
                 name="who_decides_is_known",

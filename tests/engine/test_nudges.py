@@ -76,3 +76,15 @@ def test_a_broker_that_does_not_answer_costs_the_sender_a_moment_and_no_more(
 
     assert sent.stderr.count("nudge_lost") + sent.stdout.count("nudge_lost") >= 1, sent.stderr
     assert float(sent.stdout.splitlines()[-1]) < 12
+
+
+WHO_LISTENS = """
+from optimization.feedback.signals import item_due
+from optimization.runs.signals import replay_wanted, run_due
+print([bool(signal.has_listeners()) for signal in (item_due, replay_wanted, run_due)])
+"""
+
+
+def test_a_process_that_only_serves_pages_nudges_too(tmp_path: Path) -> None:
+    told = manage("shell", "-v", "0", "-c", WHO_LISTENS, data=tmp_path)
+    assert told.stdout.strip() == "[True, True, True]", told.stderr
