@@ -191,6 +191,12 @@ def current_sheet() -> Sheet:
     return _sheet.get()
 
 
+def item_at_work() -> WorkItem | None:
+    """The item for which this is done; None outside of work on items."""
+    sheet = _sheet.get(None)
+    return sheet.item if sheet else None
+
+
 @contextmanager
 def at_work(sheet: Sheet, resources: Resources, colleague: Colleague | None = None) -> Iterator[Sheet]:
     """Open the item's scope: calls and questions inside belong to it. `resources` answer in place of people who did
