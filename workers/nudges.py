@@ -66,6 +66,13 @@ def _send(task: Task[[int], None], run_id: int) -> None:
     fault("after_nudge")
 
 
+def nudge_replay(run_id: int) -> None:
+    """Ask for the replay of a run."""
+    from workers.tasks import replay
+
+    _send(replay, run_id)
+
+
 def _after_commit(nudge: Callable[[int], None], run_id: int) -> None:
     transaction.on_commit(partial(nudge, run_id))
 
@@ -77,9 +84,7 @@ def _run_due(sender: Any, run_id: int, **_: Any) -> None:
 
 @receiver(replay_wanted)
 def _replay_wanted(sender: Any, run_id: int, **_: Any) -> None:
-    from workers.tasks import replay
-
-    _after_commit(partial(_send, replay), run_id)
+    _after_commit(nudge_replay, run_id)
 
 
 @receiver(item_due)

@@ -534,6 +534,7 @@ class Migration(migrations.Migration):
                 ("budget", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
                 ("spent", models.FloatField(default=0.0)),
                 ("reserved", models.FloatField(default=0.0)),
+                ("replay_asked_at", models.DateTimeField(blank=True, null=True)),
                 ("forked_at", models.PositiveIntegerField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
@@ -1822,6 +1823,14 @@ class Migration(migrations.Migration):
             model_name="run",
             index=models.Index(
                 condition=models.Q(("state", "running")), fields=["state"], name="runs_to_advance"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("replay_asked_at__isnull", False)),
+                fields=["replay_asked_at"],
+                name="runs_to_replay",
             ),
         ),
         migrations.AddConstraint(

@@ -94,13 +94,14 @@ def run_retry(*, run: Run, user: User) -> Run:
 
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
-    """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
+    """Have a worker replay the run; the verdict will be one of its events. Nothing of its past is changed."""
     if problem := not_replayable(run):
         raise Conflict(problem)
     if run.kind == RunKind.POLICY:
         raise Conflict(
             f"“{run.name}” trains a policy: what it sampled is in its rollouts, and its steps are not replayed from calls."
         )
+    Run.objects.filter(pk=run.pk).update(replay_asked_at=Now())
     transaction.on_commit(partial(replay_wanted.send, sender=Run, run_id=run.pk))
     return run
 
@@ -131,8 +132,11 @@ def _move(run: Run, state: RunState, reason: str) -> Run:
     with transaction.atomic():
         if not run_move(run, state, reason):
             run.refresh_from_db()
+            now, wanted = run.get_state_display().lower(), RunState(state).label.lower()
             raise Conflict(
-                f"“{run.name}” is {run.get_state_display().lower()} and cannot become {RunState(state).label.lower()}."
+                f"“{run.name}” is {now} already."
+                if now == wanted
+                else f"“{run.name}” is {now} and cannot become {wanted}."
             )
         transaction.on_commit(partial(run_due.send, sender=Run, run_id=run.pk))
     return run
