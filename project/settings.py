@@ -264,7 +264,7 @@ if urlsplit(CELERY_BROKER_URL).scheme.startswith("redis"):
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 2,
         # For a broker that accepts and then says nothing.
-        "socket_timeout": 5,
+        "socket_timeout": 3,
         "socket_keepalive": True,
     }
 else:

@@ -1,7 +1,7 @@
 """Messages that only hurry: the sweeper finds whatever one of them fails to bring about.
 
 A nudge expires, so that a dead queue does not fill. A broker that is away costs the sender a moment and a log line, and
-whatever is sent in the second after it nothing at all.
+whatever is sent in the seconds after it nothing at all.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def _send(task: Task[[int], None], run_id: int) -> None:
     fault("before_nudge")
     if not broker_away:
         try:
-            task.apply_async((run_id,), **PERISHES)
+            with broker_away.noticed():
+                task.apply_async((run_id,), **PERISHES)
         except Exception as error:
-            broker_away.begin()
             log.warning("nudge_lost", task=task.name, run=run_id, error=str(error))
     fault("after_nudge")
 

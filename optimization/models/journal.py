@@ -84,6 +84,12 @@ class WorkItem(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.index} of effect {self.effect_id}"
 
+    @property
+    def stands_at(self) -> tuple[int, int]:
+        """The iteration and the effect in which its work was first asked for; of late work that is lent, its lender's."""
+        iteration, ordinal = self.payload.get("at") or (self.effect.iteration, self.effect.ordinal)
+        return iteration, ordinal
+
 
 class Call(models.Model):
     """A model's response, durable before anything is built on it. `key` is Scope.key(), unique within the run.

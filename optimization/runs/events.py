@@ -42,9 +42,9 @@ def _announce(run_id: int, seq: int | None) -> None:
         return
     message = {"type": "run.event", "run": run_id, "seq": seq}
     try:
-        async_to_sync(_within)(PATIENCE_SECONDS, layer.group_send(f"run.{run_id}", message))
+        with layer_away.noticed():
+            async_to_sync(_within)(PATIENCE_SECONDS, layer.group_send(f"run.{run_id}", message))
     except Exception as error:
-        layer_away.begin()
         log.warning("socket_nudge_lost", run=run_id, error=repr(error))
 
 

@@ -122,7 +122,7 @@ class Arena:
         assert self._nursery.stdin is not None
         self._nursery.stdin.write(json.dumps({"role": role, **order}) + "\n")
         self._nursery.stdin.flush()
-        return self.children[self._born.get(timeout=60)]
+        return self.children[self._born.get(timeout=180)]
 
     def _read(self) -> None:
         """What the nursery says; a child may have died before its birth is told."""

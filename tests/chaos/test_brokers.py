@@ -104,10 +104,11 @@ def test_redis_is_flushed_without_end_and_then_is_not_there(
 
 
 def test_a_lost_broker_ends_no_work(
-    arena: Arena, begin: Begin, person: Person, undisturbed: dict[str, Any]
+    tmp_path: Path, transactional_db: None, begin: Begin, person: Person, undisturbed: dict[str, Any]
 ) -> None:
     """What a worker's process has in the air when the broker dies is finished and stored, not called again."""
-    with counting(Options(latency=1.5)) as slow:
+    longer = {"HANDGRAD_LEASE_SECONDS": "60"}  # nobody dies here, and no lease is to be lost for slowness
+    with counting(Options(latency=1.5)) as slow, Arena(tmp_path, **longer) as arena:
         arena.start_worker(pool="prefork")
         arena.start_sweeper()
         run = begin()
