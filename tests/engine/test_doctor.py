@@ -78,7 +78,7 @@ UNDER_WAY = [
     ),
     Breach(
         lambda run: items(run, state="done", kind="forward").update(settled=F("fence") - 1),
-        "was ended by the holder of its lease number 0, and the last is number 1.",
+        "was ended by the holder of its lease number",
     ),
     Breach(lambda run: Run.objects.filter(pk=run.pk).update(reserved=-1), "$-1.0000 as set aside"),
     Breach(
