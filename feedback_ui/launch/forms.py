@@ -115,7 +115,7 @@ class LaunchForm(CareFields):
         label="People answer within",
         min_value=1,
         required=False,
-        help_text="Empty: they may take their time.",
+        help_text="Decisions on proposals, too. Empty: they may take their time.",
     )
     deadline_unit = forms.ChoiceField(
         label="Counted in", choices=[("1", "minutes"), ("60", "hours"), ("1440", "days")], initial="60"
@@ -227,6 +227,12 @@ class LaunchForm(CareFields):
         method = self.chosen("method")
         return method == "composite" or (method != "verifier" and self.chosen("judged_by") == "people")
 
+    @property
+    def asks_anybody(self) -> bool:
+        """Whether the run may wait for a person, be it for a word on its proposals alone."""
+        approves = self.fields.get("trainer_approve")
+        return self.asks_people or (approves is not None and bool(self["trainer_approve"].value()))
+
     def loss_fields(self) -> list[BoundField]:
         names = ["loss_verifier", *self._names("check"), *self._names("loss"), "criteria"]
         return [self[name] for name in dict.fromkeys(names) if name in self.fields]
@@ -319,6 +325,8 @@ class LaunchForm(CareFields):
         for argument, field in fields_of(self.schemas[part], ELSEWHERE):
             if part in {"loss", "trainer"}:
                 field.initial = self._to_begin_with(argument, field.initial)
+            if (part, argument) == ("trainer", "approve"):
+                field.widget.attrs.update(REDRAWS)
             self.fields[f"{part}_{argument}"] = field
 
     def _to_begin_with(self, argument: str, default: Any) -> Any:

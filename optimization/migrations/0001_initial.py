@@ -534,6 +534,7 @@ class Migration(migrations.Migration):
                 ("budget", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
                 ("spent", models.FloatField(default=0.0)),
                 ("reserved", models.FloatField(default=0.0)),
+                ("replay_asked_at", models.DateTimeField(blank=True, null=True)),
                 ("forked_at", models.PositiveIntegerField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
@@ -1090,6 +1091,7 @@ class Migration(migrations.Migration):
                 ),
                 ("due_at", models.DateTimeField()),
                 ("fence", models.PositiveIntegerField(default=0)),
+                ("settled", models.PositiveIntegerField(blank=True, null=True)),
                 ("lease_until", models.DateTimeField(blank=True, null=True)),
                 ("errors", models.PositiveSmallIntegerField(default=0)),
                 ("losses", models.PositiveSmallIntegerField(default=0)),
@@ -1097,6 +1099,8 @@ class Migration(migrations.Migration):
                 ("lone_losses", models.PositiveSmallIntegerField(default=0)),
                 ("reopened", models.PositiveSmallIntegerField(default=0)),
                 ("late", models.BooleanField(default=False)),
+                ("set_aside", models.FloatField(default=0.0)),
+                ("calls_out", models.PositiveSmallIntegerField(default=0)),
                 ("last_error", models.TextField(blank=True)),
                 ("result", models.JSONField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
@@ -1171,6 +1175,7 @@ class Migration(migrations.Migration):
                 ("candidate", models.CharField(blank=True, max_length=80)),
                 ("reason", models.TextField(blank=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "decided_by",
@@ -1764,7 +1769,10 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("decided_at", None), ("decision", "")),
-                    models.Q(models.Q(("decision", ""), _negated=True), ("decided_by__isnull", False)),
+                    models.Q(
+                        models.Q(("decision", ""), _negated=True),
+                        models.Q(("decided_by__isnull", False), ("decision", "rejected"), _connector="OR"),
+                    ),
                     _connector="OR",
                 ),
                 name="who_decides_is_known",
@@ -1815,6 +1823,14 @@ class Migration(migrations.Migration):
             model_name="run",
             index=models.Index(
                 condition=models.Q(("state", "running")), fields=["state"], name="runs_to_advance"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("replay_asked_at__isnull", False)),
+                fields=["replay_asked_at"],
+                name="runs_to_replay",
             ),
         ),
         migrations.AddConstraint(

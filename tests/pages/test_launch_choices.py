@@ -308,3 +308,14 @@ def test_a_run_of_any_choices_can_be_launched_again(
     run = make_run(workspace, members["operator"].user, config=config)
     form = operator.get(f"/runs/launch/?like={run.pk}").context["form"]
     assert {name: form[name].value() for name in values} == values
+
+
+def test_a_run_that_waits_for_decisions_alone_can_have_a_deadline(operator: Client) -> None:
+    def deadline_row(**changes: object) -> str:
+        html = redrawn(operator, filled(operator, **changes), "judged_by").content.decode()
+        row = html.index('id="id_deadline"')
+        return html[html.rindex('<div class="fields"', 0, row) : row].partition(">")[0]
+
+    assert deadline_row(judged_by="model").endswith(" hidden")
+    assert not deadline_row(judged_by="model", trainer_approve="on").endswith(" hidden")
+    assert not deadline_row(judged_by="people").endswith(" hidden")

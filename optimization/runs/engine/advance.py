@@ -25,7 +25,7 @@ from optimization.models import Effect as EffectRow
 from optimization.runs.assembly import loss_made
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.candidates import candidate_merge, changed_parameters
-from optimization.runs.engine.deadlines import deadlines_carry_out
+from optimization.runs.engine.deadlines import deadlines_carry_out, people_of
 from optimization.runs.engine.expansion import gather, payloads, read_result, write_result
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.late import late_join, late_ready
@@ -164,7 +164,7 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
     if isinstance(effect, Backward):
         late_join(run, row)
     if isinstance(effect, Approve):
-        review_open(row, effect.proposal)
+        review_open(row, effect.proposal, people_of(run).within)
     event_emit(run.pk, "effect", {"iteration": run.iteration, "kind": effect.kind})
     return row
 

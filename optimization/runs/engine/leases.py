@@ -21,6 +21,7 @@ from django.db.models.functions import Greatest, Now
 
 from optimization.models import RunState, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
+from optimization.runs.engine.reservations import reservations_settle
 
 SUSPECT_LOSSES = 2
 LONE_LOSSES_ALLOWED = 5
@@ -113,7 +114,7 @@ def settle(item: WorkItem, result: Any) -> bool:
     """The item is done. False: the lease was lost, and the result is discarded."""
     return bool(
         WorkItem.objects.filter(mine(item)).update(
-            state=WorkState.DONE, result=result, done_at=Now(), lease_until=None
+            state=WorkState.DONE, result=result, settled=item.fence, done_at=Now(), lease_until=None
         )
     )
 
@@ -136,7 +137,12 @@ def fail(item: WorkItem, error: str) -> bool:
     """The item is given up: its example counts as an error."""
     return bool(
         WorkItem.objects.filter(mine(item)).update(
-            state=WorkState.FAILED, last_error=error, errors=F("errors") + 1, done_at=Now(), lease_until=None
+            state=WorkState.FAILED,
+            last_error=error,
+            errors=F("errors") + 1,
+            settled=item.fence,
+            done_at=Now(),
+            lease_until=None,
         )
     )
 
@@ -151,6 +157,7 @@ def expire() -> int:
         "lease_until": None,
     }
     with transaction.atomic():
+        reservations_settle(lost)
         return lost.filter(alone=True).update(lone_losses=F("lone_losses") + 1, **back) + lost.update(**back)
 
 
