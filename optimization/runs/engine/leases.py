@@ -119,7 +119,9 @@ def settle_all(results: Sequence[tuple[WorkItem, Any]]) -> list[bool]:
     """`settle` for each, in two statements for all of them."""
     held = _held([item for item, _ in results])
     if held:
-        mine_alone = [When(pk=item.pk, then=Value(result, JSONField())) for item, result in results if item.pk in held]
+        mine_alone = [
+            When(pk=item.pk, then=Value(result, JSONField())) for item, result in results if item.pk in held
+        ]
         WorkItem.objects.filter(pk__in=held).update(
             state=WorkState.DONE, result=Case(*mine_alone), done_at=Now(), lease_until=None
         )
@@ -128,7 +130,9 @@ def settle_all(results: Sequence[tuple[WorkItem, Any]]) -> list[bool]:
 
 def _held(items: Sequence[WorkItem]) -> frozenset[int]:
     """Those of the items, by primary key, that are still the caller's; they stay so for its transaction."""
-    rows = WorkItem.objects.select_for_update().filter(pk__in=[item.pk for item in items], state=WorkState.LEASED)
+    rows = WorkItem.objects.select_for_update().filter(
+        pk__in=[item.pk for item in items], state=WorkState.LEASED
+    )
     fences = dict(rows.order_by("pk").values_list("pk", "fence"))
     return frozenset(item.pk for item in items if fences.get(item.pk) == item.fence)
 
