@@ -17,7 +17,6 @@ from celery.signals import worker_process_init, worker_process_shutdown
 from optimization.runs.work.endpoints import EndpointPool
 from optimization.runs.work.writer import Writer
 
-
 # How long the loop waits for the thread that stores, which it shares the interpreter with; Python's default is 5 ms.
 SWITCH_SECONDS = 0.0005
 
