@@ -120,13 +120,11 @@ def settle_all(results: Sequence[tuple[WorkItem, Any]]) -> list[bool]:
     """`settle` for each, in two statements for all of them."""
     held = _held([item for item, _ in results])
     if held:
-        mine_alone = [
-            When(pk=item.pk, then=Value(result, JSONField())) for item, result in results if item.pk in held
-        ]
+        mine_alone = [(item, result) for item, result in results if item.pk in held]
         WorkItem.objects.filter(pk__in=held).update(
             state=WorkState.DONE,
-            result=Case(*mine_alone),
-            settled=F("fence"),
+            result=Case(*(When(pk=item.pk, then=Value(result, JSONField())) for item, result in mine_alone)),
+            settled=Case(*(When(pk=item.pk, then=item.fence) for item, _ in mine_alone)),
             done_at=Now(),
             lease_until=None,
         )
