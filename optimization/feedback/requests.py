@@ -71,7 +71,6 @@ def request_open(
             "digest": digest,
             "twin_of": twin,
             "state": RequestState.ANSWERED if _is_answered(twin) else RequestState.OPEN,
-            "due_at": None if within is None else Now() + within,
             "deadline": NEVER if within is None else Now() + within,
             **terms,
         },

@@ -57,7 +57,7 @@ class ClaimOut(Schema):
     request: QuestionOut
     fence: int
     expires_at: datetime
-    due_at: datetime | None = Field(
+    deadline: datetime | None = Field(
         None, description="When the time to answer runs out; null if it does not."
     )
     draft: dict[str, Any] = {}
@@ -122,7 +122,7 @@ class RequestOut(Schema):
     wanted: int
     answers: int
     created_at: datetime
-    due_at: datetime | None
+    deadline: datetime | None
     extended: int
     stand_in: str
     answered_at: datetime | None
@@ -241,7 +241,7 @@ def _claim(claim: Claim) -> ClaimOut:
         ),
         fence=claim.fence,
         expires_at=claim.expires_at,
-        due_at=asked.due_at,
+        deadline=asked.ends_at,
         draft=draft_load(request=asked, user=claim.user),
     )
 
@@ -257,7 +257,7 @@ def _request(row: FeedbackRequest) -> RequestOut:
         wanted=row.wanted,
         answers=len(row.answers.all()),
         created_at=row.created_at,
-        due_at=row.due_at,
+        deadline=row.ends_at,
         extended=row.extended,
         stand_in=row.stand_in,
         answered_at=row.answered_at,

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from optimization.feedback.notices import queue_changed
 from optimization.models import FeedbackRequest, RequestState, Run, RunState, WorkItem, WorkState
+from optimization.models.feedback import NEVER
 from optimization.runs.config import People
 from optimization.runs.events import event_emit
 from optimization.runs.states import run_move
@@ -23,7 +24,7 @@ from optimization.runs.words import counted, span_in_words
 def deadlines_sweep() -> None:
     """Every running run that has questions whose time has run out."""
     due = FeedbackRequest.objects.filter(
-        state=RequestState.OPEN, due_at__lte=Now(), run__state=RunState.RUNNING
+        state=RequestState.OPEN, deadline__lte=Now(), item__isnull=False, run__state=RunState.RUNNING
     )
     for run_id in sorted(set(due.values_list("run", flat=True))):
         with transaction.atomic():
@@ -35,7 +36,7 @@ def deadlines_sweep() -> None:
 def deadlines_carry_out(run: Run) -> int:
     """Do with the run's overdue questions what its policy says; how many there were. The caller holds the run's lock."""
     overdue = FeedbackRequest.objects.filter(
-        run=run, state=RequestState.OPEN, due_at__lte=Now(), item__isnull=False
+        run=run, state=RequestState.OPEN, deadline__lte=Now(), item__isnull=False
     )
     ids = list(overdue.select_for_update(of=("self",)).values_list("pk", flat=True))
     if not ids:
@@ -45,9 +46,8 @@ def deadlines_carry_out(run: Run) -> int:
     requests = FeedbackRequest.objects.filter(pk__in=ids)
     match people.on_deadline:
         case "extend":
-            requests.update(due_at=Now() + within, deadline=Now() + within, extended=F("extended") + 1)
+            requests.update(deadline=Now() + within, extended=F("extended") + 1)
         case "stop":
-            requests.update(due_at=None)
             run_move(run, RunState.NEEDS_ATTENTION, _stopped(len(ids), people))
         case policy:
             stand_in = "model" if policy == "model" else ""
@@ -66,10 +66,8 @@ def deadlines_resume(run: Run) -> None:
         return
     waiting = FeedbackRequest.objects.filter(run=run, state=RequestState.OPEN)
     now, since = Run.objects.annotate(now=Now()).values_list("now", "state_since").get(pk=run.pk)
-    waiting.filter(due_at__isnull=False).update(
-        due_at=F("due_at") + (now - since), deadline=F("deadline") + (now - since)
-    )
-    waiting.filter(due_at=None, audience="people").update(due_at=Now() + within, deadline=Now() + within)
+    waiting.filter(deadline__gt=since, deadline__lt=NEVER).update(deadline=F("deadline") + (now - since))
+    waiting.filter(deadline__lte=since).update(deadline=Now() + within)
 
 
 def _people(run: Run) -> People:
