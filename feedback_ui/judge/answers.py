@@ -12,10 +12,13 @@ from feedback_ui.judge.verdict_words import Verdict, verdict_of
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
+from optimization.feedback.quality.words import question_in_words
 from optimization.feedback.selectors import answers_of
-from optimization.models import Answer, RequestState
+from optimization.feedback.skips import skips_of
+from optimization.models import Answer, RequestState, Skip
 
 PAGE = 50
+PASSED_ON = 20
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,21 @@ class GivenAnswer:
         return Fate("acts", f"Waits for the step of iteration {self.iteration}")
 
 
+@dataclass(frozen=True)
+class PassedOn:
+    """A question that was passed on and can still be taken back."""
+
+    skip: Skip
+
+    @property
+    def asked(self) -> str:
+        return question_in_words(self.skip.request.question)
+
+
 @requires(Action.FEEDBACK_ANSWER)
 @require_safe
 def my_answers(request: WorkspaceRequest) -> HttpResponse:
-    """The newest PAGE answers, or those before `?before=`."""
+    """The newest PAGE answers, or those before `?before=`; on the first page what could still be judged after all."""
     answers = answers_of(workspace=request.workspace, user=request.membership.user)
     before = request.GET.get("before", "")
     if before.isdecimal():
@@ -82,6 +96,10 @@ def my_answers(request: WorkspaceRequest) -> HttpResponse:
         "previous_query": "",
         "next_query": f"before={shown[-1].pk}" if more else "",
     }
-    return render(
-        request, "judge/answers.html", {"answers": [GivenAnswer(answer) for answer in shown], "page": page}
-    )
+    passed_on = skips_of(workspace=request.workspace, user=request.membership.user)
+    context = {
+        "answers": [GivenAnswer(answer) for answer in shown],
+        "passed_on": [] if before else [PassedOn(skip) for skip in passed_on[:PASSED_ON]],
+        "page": page,
+    }
+    return render(request, "judge/answers.html", context)

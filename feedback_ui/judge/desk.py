@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -12,6 +13,7 @@ from feedback_ui.judge.item import Item
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.feedback.selectors import queue_counts, queue_waiting_reason, was_put_off
 from optimization.feedback.services import claim_ahead, claim_next
+from optimization.feedback.skips import skips_of
 from optimization.models import Claim, FeedbackRequest
 
 SKIP_REASONS = (
@@ -62,7 +64,7 @@ def show_ahead(request: WorkspaceRequest) -> HttpResponse:
     if claim is None:
         return HttpResponse(status=204)
     item = Item.with_draft(claim.request, claim.fence, user)
-    shown = _show(request, {"item": item, "another_was_judged": True})
+    shown = _show(request, {"item": item, "may_undo": True})
     shown.headers[AHEAD] = ahead_name(claim)
     return shown
 
@@ -98,10 +100,21 @@ def show_earlier(
 
 def go_on(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
     """After a deed: the next item in the same round trip; without scripts, the desk's own address."""
-    return show_next(request, notice) if wants_fragment(request) else redirect("judge")
+    if wants_fragment(request):
+        return show_next(request, notice)
+    if notice:
+        messages.info(request, notice)
+    return redirect("judge")
 
 
 def _show(request: WorkspaceRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
     template = "judge/regions.html" if wants_fragment(request) else "judge/page.html"
-    counts = queue_counts(workspace=request.workspace, user=request.membership.user)
-    return render(request, template, {"reasons": SKIP_REASONS, "counts": counts, **context}, status=status)
+    user = request.membership.user
+    counts = queue_counts(workspace=request.workspace, user=user)
+    told = {
+        "reasons": SKIP_REASONS,
+        "counts": counts,
+        "may_undo": counts.today or skips_of(workspace=request.workspace, user=user).exists(),
+        **context,
+    }
+    return render(request, template, told, status=status)

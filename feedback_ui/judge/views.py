@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -19,7 +18,6 @@ from feedback_ui.judge.desk import (
     show_ahead,
     show_next,
     show_refused,
-    wants_fragment,
 )
 from feedback_ui.judge.item import Item
 from feedback_ui.judge.submission import Submission
@@ -83,10 +81,7 @@ def answer(request: WorkspaceRequest, request_id: int) -> HttpResponse:
         return show_refused(request, replace(item, errors=invalid.errors), status=422)
     except FeedbackError as refused:
         return show_refused(request, item, status=409, lost=str(refused))
-    notice = _receipt(stored, sent.client_key)
-    if notice and not wants_fragment(request):
-        messages.info(request, notice)
-    return go_on(request, notice)
+    return go_on(request, _receipt(stored, sent.client_key))
 
 
 @requires(Action.FEEDBACK_ANSWER)

@@ -9,12 +9,12 @@ from optimization.feedback.gold import gold_add, gold_import, gold_mark
 from optimization.feedback.preview import answer_preview
 from optimization.feedback.requests import (
     request_open,
-    request_skip,
     requests_left_withdraw,
     requests_withdraw,
 )
 from optimization.feedback.settling import item_wake
 from optimization.feedback.showings import question_shown
+from optimization.feedback.skips import request_skip, skip_undo
 
 __all__ = [
     "answer_edit",
@@ -36,4 +36,5 @@ __all__ = [
     "request_skip",
     "requests_left_withdraw",
     "requests_withdraw",
+    "skip_undo",
 ]

@@ -18,7 +18,7 @@ export function watchSending() {
     if (event.submitter?.id === "read") return preview(event.target, event.submitter.formAction);
     send(event.target, event.submitter?.getAttribute("formaction") ?? event.target.action);
   });
-  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, { instead: link.dataset.said }));
+  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), ""));
   onClick("[data-put-off]", () => document.getElementById("later").click());
   onClick("#skip", () => skipping().showModal());
   onClick("#keep", () => skipping().close());
@@ -53,7 +53,8 @@ function send(form, address) {
     drop(request);
   };
   const body = new FormData(form);
-  return goOn(() => ask(address, body, { "Desk-Ahead": aheadName() }), isAnswer ? "Sent." : "", whenDone, { whenAway });
+  const question = () => ask(address, body, { "Desk-Ahead": aheadName() });
+  return goOn(question, isAnswer ? "Sent." : "", whenDone, { whenAway, instead: form.dataset.said });
 }
 
 async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway } = {}) {
