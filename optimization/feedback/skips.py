@@ -40,9 +40,7 @@ def skip_undo(*, request: FeedbackRequest, user: User) -> Claim:
     Claim.objects.filter(
         user=user, state=ClaimState.ACTIVE, ahead=False, request__workspace=locked.workspace_id
     ).update(ahead=True)
-    return Claim.objects.create(
-        request=locked, user=user, fence=locked.fence, expires_at=now + hold_time()
-    )
+    return Claim.objects.create(request=locked, user=user, fence=locked.fence, expires_at=now + hold_time())
 
 
 def skips_of(*, workspace: Workspace, user: User) -> QuerySet[Skip]:

@@ -152,7 +152,9 @@ def test_a_launch_says_what_does_not_fit_of_how_people_are_asked(workspace: Work
     )
     pointers = [pointer for pointer, _ in _care(config, workspace)]
     assert pointers == ["/people/most", "/people/review_below", "/people/panel"]
-    Panel.objects.create(workspace=workspace, name="Experts")
+    Panel.objects.create(workspace=workspace, name="Experts").members.set(
+        [scene.person(name) for name in ("ann", "ben", "cleo")]
+    )
     config = config.model_copy(update={"people": People(wanted=2, most=3, review_below=0.5, panel="Experts")})
     assert _care(config, workspace) == []
     panel = Panel.objects.get()
