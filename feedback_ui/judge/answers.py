@@ -12,7 +12,8 @@ from feedback_ui.judge.verdict_words import Verdict, verdict_of
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
-from optimization.feedback.quality.words import question_in_words
+from optimization.core.values import as_text
+from optimization.feedback.quality.words import question_in_words, shortened
 from optimization.feedback.selectors import answers_of
 from optimization.feedback.skips import skips_of
 from optimization.models import Answer, RequestState, Skip
@@ -41,6 +42,13 @@ class GivenAnswer:
         body = versions[-1].body if versions else self.answer.body
         own = [one.order for one in self.answer.request.showings.all() if one.user_id == self.answer.user_id]
         return verdict_of(self.answer.request.question, body, own[0] if own else [])
+
+    @property
+    def subject(self) -> str:
+        """What was judged, by the first thing that is told of it."""
+        told = self.answer.request.question.get("context") or {}
+        first = next(iter(told.values()), None)
+        return shortened(as_text(first)) if first else question_in_words(self.answer.request.question)
 
     @property
     def changed(self) -> bool:

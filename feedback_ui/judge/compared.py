@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from optimization.core.values import as_text
 from optimization.losses.questions import PreferenceQuestion, RankingQuestion
 
 FIRST_WORDS = 60
+LOOKED_AT = 4_000
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,22 @@ def verdicts_of(values: Mapping[str, Any]) -> list[Choice]:
 
 
 def places_of(question: RankingQuestion, values: Mapping[str, Any]) -> list[Place]:
+    beginnings = telling_beginnings([as_text(output) for output in question.outputs])
     return [
         Place(
             number=number,
             output=output,
-            first_words=" ".join(as_text(output)[: 4 * FIRST_WORDS].split())[:FIRST_WORDS],
+            first_words=beginnings[number - 1],
             rank=str(values.get(f"rank_{number}", "")),
             note=str(values.get(f"note_{number}", "")),
         )
         for number, output in enumerate(question.outputs, 1)
     ]
+
+
+def telling_beginnings(texts: Sequence[str]) -> list[str]:
+    """The beginning of each text by which it can be told from the others: what all begin with is left out."""
+    words = [text[:LOOKED_AT].split() for text in texts]
+    alike = takewhile(lambda same: len(set(same)) == 1, zip(*words, strict=False))
+    shared = sum(1 for _ in alike) if len(words) > 1 else 0
+    return [("… " if shared else "") + " ".join(own[shared:] or own[-6:])[:FIRST_WORDS] for own in words]

@@ -26,7 +26,7 @@ SKIP_REASONS = (
 
 
 AHEAD = "Desk-Ahead"
-"""The header by which browser and server name the item that was fetched ahead."""
+"""The header by which the browser names the items that it has fetched ahead, and the server the one of them to show."""
 
 
 def wants_fragment(request: HttpRequest) -> bool:
@@ -49,7 +49,7 @@ def show_next(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
         reason = queue_waiting_reason(workspace=request.workspace, user=user)
         return _show(request, {"reason": reason, "notice": notice})
     name = ahead_name(claim)
-    if not notice and request.headers.get(AHEAD) == name:
+    if not notice and name in _in_browser(request):
         return _only_counts(request, name)
     if not notice and was_put_off(request=claim.request, user=user):
         notice = "Nothing else waits, so here is one that you put off."
@@ -58,15 +58,21 @@ def show_next(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
 
 
 def show_ahead(request: WorkspaceRequest) -> HttpResponse:
-    """The item after the one in hand, reserved for this person; nothing where there is none."""
+    """An item after the one in hand, reserved for this person: the one that follows those which the browser has; nothing
+    where there is none."""
     user = request.membership.user
-    claim = claim_ahead(workspace=request.workspace, user=user)
+    place = len(_in_browser(request)) + 1
+    claim = claim_ahead(workspace=request.workspace, user=user, place=place)
     if claim is None:
         return HttpResponse(status=204)
     item = Item.with_draft(claim.request, claim.fence, user)
     shown = _show(request, {"item": item, "may_undo": True})
     shown.headers[AHEAD] = ahead_name(claim)
     return shown
+
+
+def _in_browser(request: HttpRequest) -> list[str]:
+    return request.headers.get(AHEAD, "").split()
 
 
 def ahead_name(claim: Claim) -> str:

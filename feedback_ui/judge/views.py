@@ -104,7 +104,8 @@ def skip(request: WorkspaceRequest, request_id: int) -> HttpResponse:
     """Pass the question on. Its page asks for the reason where there are no scripts; else a dialog of the desk does."""
     question = question_or_404(request, request_id)
     if request.method == "POST":
-        request_skip(request=question, user=request.membership.user, reason=request.POST.get("reason", ""))
+        said = [request.POST.get(name, "").strip() for name in ("reason", "more")]
+        request_skip(request=question, user=request.membership.user, reason=": ".join(filter(None, said)))
         return go_on(request)
     return render(request, "judge/skip.html", {"question": question, "reasons": SKIP_REASONS})
 

@@ -61,7 +61,7 @@ def test_a_server_that_is_killed_costs_nothing_and_is_followed_again(
     ask_elsewhere(scene, "First")
     ask_elsewhere(scene, "Second")
     expect(page.locator(".item__text .reading")).to_have_text("First")
-    expect(page.locator("#desk[data-here]")).to_have_count(1)
+    expect(page.locator("#desk[data-here='1']")).to_have_count(1)
     uvicorn.kill()
     page.keyboard.press("5")
     page.keyboard.press("Enter")

@@ -21,6 +21,7 @@ from optimization.api.names import Id
 from optimization.api.principals import ApiRequest
 from optimization.api.problems import missing
 from optimization.api.subjects import Subject
+from optimization.feedback.ahead import MOST_AHEAD
 from optimization.feedback.services import (
     answer_preview,
     answer_submit,
@@ -65,6 +66,10 @@ class ClaimOut(Schema):
 
 class Fence(Schema):
     fence: int = Field(ge=0, lt=2**31)
+
+
+class Ahead(Schema):
+    place: int = Field(1, ge=1, le=MOST_AHEAD, description="How many after the one in hand.")
 
 
 class HeldUntil(Schema):
@@ -152,10 +157,10 @@ def feedback_claim(request: ApiRequest) -> Status[ClaimOut | None]:
 
 
 @router.route("POST", "/ahead", Action.FEEDBACK_ANSWER, {200: ClaimOut, 204: None})
-def feedback_ahead(request: ApiRequest) -> Status[ClaimOut | None]:
-    """The question after the one that the caller holds, reserved softly: it comes next under the same fence, unless
-    somebody for whom nothing else waits takes it over. 204 where nothing is held or nothing else waits."""
-    claim = claim_ahead(workspace=request.auth.workspace, user=request.auth.user)
+def feedback_ahead(request: ApiRequest, query: Query[Ahead]) -> Status[ClaimOut | None]:
+    """A question after the one that the caller holds, reserved softly: it comes under the same fence, unless somebody
+    for whom nothing else waits takes it over. 204 where nothing is held or nothing else waits."""
+    claim = claim_ahead(workspace=request.auth.workspace, user=request.auth.user, place=query.place)
     return Status(200, claim_out(claim)) if claim else Status(204, None)
 
 

@@ -26,8 +26,13 @@ CHOICES = {
 def question_in_words(question: dict[str, Any]) -> str:
     """The beginning of what is judged."""
     outputs = question.get("outputs") or [question.get("output")]
-    text = " ".join(str(outputs[0]).split())
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rstrip()}…"
+    return shortened(str(outputs[0]))
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, in one line."""
+    line = " ".join(text[: 4 * LONGEST].split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST].rstrip()}…"
 
 
 def answer_in_words(question: dict[str, Any], body: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 // Sends the desk's forms. The answer to each is the next item; whatever goes wrong, what was typed stays.
 // A second click while one is under way does nothing; sending again repeats the same client key, so it counts once.
 
-import { aheadName, takeAhead } from "./ahead.js";
+import { aheadNames, forgetAhead, takeAhead } from "./ahead.js";
 import { ask } from "./ask.js";
 import { forget } from "./drafts.js";
 import { drop, keepForLater } from "./outbox.js";
@@ -53,7 +53,7 @@ function send(form, address) {
     drop(request);
   };
   const body = new FormData(form);
-  const question = () => ask(address, body, { "Desk-Ahead": aheadName() });
+  const question = () => ask(address, body, { "Desk-Ahead": aheadNames() });
   return goOn(question, isAnswer ? "Sent." : "", whenDone, { whenAway, instead: form.dataset.said });
 }
 
@@ -68,17 +68,18 @@ async function goOn(question, said, afterwards = () => {}, { instead = "", whenA
     afterwards();
     clearNotice();
     if (elsewhere) return location.assign(elsewhere);
-    showNext(ahead ? takeAhead() + text : text);
+    if (!ahead) forgetAhead();
+    showNext(ahead ? takeAhead(ahead) + text : text);
     announce(instead || `${said} ${isEmpty() ? "Nothing else waits." : "Next item."}`);
   } else if (outcome === "refused" || outcome === "lost") {
     show(text);
     showTrouble();
   } else {
     skipping()?.close();
-    const next = takeAhead();
     const keeps = whenAway && (outcome === "unreachable" || outcome === "failed");
+    const next = keeps && takeAhead();
     if (keeps) whenAway();
-    if (keeps && next) {
+    if (next) {
       showNext(next);
       announce("Not connected. Your answer is kept in this browser. Next item.");
     } else notice(outcome);
