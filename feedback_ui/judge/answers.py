@@ -12,8 +12,7 @@ from feedback_ui.judge.verdict_words import Verdict, verdict_of
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
-from optimization.core.values import as_text
-from optimization.feedback.quality.words import question_in_words, shortened
+from optimization.feedback.quality.words import subject_of
 from optimization.feedback.selectors import answers_of
 from optimization.feedback.skips import skips_of
 from optimization.models import Answer, RequestState, Skip
@@ -45,10 +44,7 @@ class GivenAnswer:
 
     @property
     def subject(self) -> str:
-        """What was judged, by the first thing that is told of it."""
-        told = self.answer.request.question.get("context") or {}
-        first = next(iter(told.values()), None)
-        return shortened(as_text(first)) if first else question_in_words(self.answer.request.question)
+        return subject_of(self.answer.request.question)
 
     @property
     def changed(self) -> bool:
@@ -86,8 +82,8 @@ class PassedOn:
     skip: Skip
 
     @property
-    def asked(self) -> str:
-        return question_in_words(self.skip.request.question)
+    def subject(self) -> str:
+        return subject_of(self.skip.request.question)
 
 
 @requires(Action.FEEDBACK_ANSWER)

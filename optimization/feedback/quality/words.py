@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from optimization.core.values import as_text
 from optimization.losses.questions import (
     ANSWER,
     QUESTION,
@@ -27,6 +28,12 @@ def question_in_words(question: dict[str, Any]) -> str:
     """The beginning of what is judged."""
     outputs = question.get("outputs") or [question.get("output")]
     return shortened(str(outputs[0]))
+
+
+def subject_of(question: dict[str, Any]) -> str:
+    """By what people know the question again: the first thing that is told of it, else what is judged."""
+    first = next(iter((question.get("context") or {}).values()), None)
+    return shortened(as_text(first)) if first else question_in_words(question)
 
 
 def shortened(text: str) -> str:
