@@ -12,6 +12,7 @@ from optimization.losses.questions import PreferenceQuestion, RankingQuestion
 
 FIRST_WORDS = 60
 LOOKED_AT = 4_000
+LAST_WORDS = 6
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,19 @@ def places_of(question: RankingQuestion, values: Mapping[str, Any]) -> list[Plac
 
 
 def telling_beginnings(texts: Sequence[str]) -> list[str]:
-    """The beginning of each text by which it can be told from the others: what all begin with is left out."""
+    """The beginning of each text, from where it differs from the one that is most like it."""
     words = [text[:LOOKED_AT].split() for text in texts]
-    alike = takewhile(lambda same: len(set(same)) == 1, zip(*words, strict=False))
-    shared = sum(1 for _ in alike) if len(words) > 1 else 0
-    return [("… " if shared else "") + " ".join(own[shared:] or own[-6:])[:FIRST_WORDS] for own in words]
+    return [
+        _told_apart(own, [other for at, other in enumerate(words) if at != place])
+        for place, own in enumerate(words)
+    ]
+
+
+def _told_apart(own: list[str], others: list[list[str]]) -> str:
+    shared = max((_shared(own, other) for other in others), default=0)
+    return ("… " if shared else "") + " ".join(own[shared:] or own[-LAST_WORDS:])[:FIRST_WORDS]
+
+
+def _shared(one: list[str], other: list[str]) -> int:
+    """How many words both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
