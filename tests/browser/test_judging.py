@@ -124,6 +124,27 @@ def test_undo_brings_back_what_was_skipped(page: Page) -> None:
     assert not Skip.objects.exists()
 
 
+def test_a_remark_that_was_written_twice_is_written_again_with_one_key(page: Page, scene: Scene) -> None:
+    scene.ask(rubric("Fourth reply"))
+    for reply in ("First reply", "Second reply"):
+        expect(page.locator(".item__text .reading")).to_have_text(reply)
+        page.keyboard.press("2")
+        page.keyboard.press("i")
+        page.keyboard.type("Give a date\nName the refund")
+        page.keyboard.press("Control+Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Third reply")
+    page.keyboard.press("a")
+    field = page.get_by_label("What would make it better?")
+    expect(field).to_have_value("Give a date")
+    page.get_by_role("button", name="Name the refund").click()
+    expect(field).to_have_value("Give a date\nName the refund")
+    expect(page.locator("[data-again]")).to_be_hidden()
+    page.keyboard.press("1")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Fourth reply")
+    assert Answer.objects.latest("pk").body["improvements"] == ["Give a date", "Name the refund"]
+
+
 def test_how_it_will_be_read_is_shown_before_it_is_sent(page: Page) -> None:
     page.keyboard.press("2")
     page.keyboard.press("i")

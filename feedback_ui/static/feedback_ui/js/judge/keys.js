@@ -12,6 +12,7 @@ const SINGLE = {
   l: () => press("later"),
   u: () => press("undo"),
   h: () => press("read"),
+  a: () => verdict()?.querySelector("[data-again] button")?.click(),
   i: () => (openNote() ?? verdict()?.querySelector("[data-write]"))?.focus(),
   "?": () => showSheet(),
 };

@@ -1,6 +1,7 @@
 // Sends the desk's forms. The answer to each is the next item; whatever goes wrong, what was typed stays.
 // A second click while one is under way does nothing; sending again repeats the same client key, so it counts once.
 
+import { remember } from "./again.js";
 import { aheadNames, forgetAhead, takeAhead } from "./ahead.js";
 import { ask } from "./ask.js";
 import { forget } from "./drafts.js";
@@ -51,6 +52,7 @@ function send(form, address) {
     if (!isAnswer) return;
     forget(request);
     drop(request);
+    remember(body.get("improvements"));
   };
   const body = new FormData(form);
   const question = () => ask(address, body, { "Desk-Ahead": aheadNames() });
