@@ -152,6 +152,7 @@ API: dict[str, dict[str, Who]] = {
     "api/v1/quality": {"GET": OPERATORS},
     "api/v1/quality/colleague": {"GET": OPERATORS},
     "api/v1/quality/answers/<answer_id>/gold": {"POST": OPERATORS},
+    "api/v1/quality/gold/import": {"POST": OPERATORS},
     "api/v1/quality/gold": {"GET": OPERATORS, "POST": OPERATORS},
     "api/v1/quality/gold/<gold_id>": {"DELETE": OPERATORS},
     "api/v1/quality/disputed": {"GET": OPERATORS},

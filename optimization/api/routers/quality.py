@@ -17,7 +17,7 @@ from optimization.feedback.adjudication import requests_disputed
 from optimization.feedback.quality.colleague import colleague_figures
 from optimization.feedback.quality.figures import quality_figures
 from optimization.feedback.quality.weights import weight_set
-from optimization.feedback.services import gold_add, gold_mark, request_adjudicate
+from optimization.feedback.services import gold_add, gold_add_many, gold_mark, request_adjudicate
 from optimization.losses.questions import QUESTION, Question
 from optimization.models import Answer, FeedbackRequest, Run
 
@@ -109,6 +109,22 @@ class GoldIn(Schema):
     expected: dict[str, Any]
 
 
+class GoldRows(Schema):
+    rows: list[dict[str, Any]] = Field(
+        min_length=1, max_length=1000, description='Each {"question": {…}, "expected": {…}}.'
+    )
+
+
+class RowError(Schema):
+    row: int = Field(description="Counted from 0.")
+    detail: str
+
+
+class GoldImported(Schema):
+    taken: int
+    errors: list[RowError]
+
+
 class GoldOut(Schema):
     id: int
     kind: str
@@ -174,6 +190,17 @@ def gold_create(request: ApiRequest, payload: GoldIn) -> GoldOut:
             workspace=auth.workspace, question=payload.question, expected=payload.expected, user=auth.user
         )
     )
+
+
+@router.route("POST", "/gold/import", Action.FEEDBACK_REVIEW, {200: GoldImported})
+def gold_bulk(request: ApiRequest, payload: GoldRows) -> GoldImported:
+    """Makes gold items of many rows: those that fit are taken, and each of the others has its error."""
+    taken, wrong = gold_add_many(
+        workspace=request.auth.workspace,
+        rows=dict(enumerate(payload.rows)),
+        user=request.auth.user,
+    )
+    return GoldImported(taken=taken, errors=[RowError(row=row, detail=detail) for row, detail in wrong])
 
 
 @router.route("POST", "/answers/{answer_id}/gold", Action.FEEDBACK_REVIEW, {201: GoldOut}, problems=(404,))

@@ -1,4 +1,4 @@
-"""Panels, assignment, one's mail and one's desk over REST: all that their pages can do."""
+"""The desk over REST: panels, assignment, one's mail, one's desk, gold items, the model judge: all that their pages can do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.core import mail
 from optimization.models import FeedbackRequest, Membership, Panel, Run, Skip
 from tests.api.conftest import As
 from tests.api.test_feedback import answer, ask, run
+from tests.feedback.scene import rubric
 
 __all__ = ["run"]
 
@@ -101,6 +102,19 @@ def test_an_answer_becomes_a_gold_item(as_role: As, run: Run) -> None:
     assert made.status_code == 201, made.content
     assert made.json()["expected"]["score"] == 5
     assert as_role("operator").post("/quality/answers/999999/gold").status_code == 404
+
+
+def test_gold_items_are_imported_in_bulk_with_an_error_a_row(as_role: As) -> None:
+    question = rubric("Thank you.").model_dump(mode="json")
+    rows = [
+        {"question": question, "expected": {"score": 5}},
+        {"question": question, "expected": {"score": 17}},
+        {"question": question},
+    ]
+    done = as_role("operator").post("/quality/gold/import", {"rows": rows})
+    assert (done.status_code, done.json()["taken"]) == (200, 1), done.content
+    assert [error["row"] for error in done.json()["errors"]] == [1, 2]
+    assert "no JSON object" in done.json()["errors"][1]["detail"]
 
 
 def test_the_model_judge_is_compared_with_people(as_role: As, run: Run) -> None:
