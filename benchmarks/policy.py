@@ -2,10 +2,12 @@
 
     python -m benchmarks.policy                      this trainer alone
     python -m benchmarks.policy --trl PYTHON         and TRL, by a Python that has it (it pins packages of its own)
+    python -m benchmarks.policy --results FILE ...   over all rounds that FILE holds, this call's added to it
     python -m benchmarks.policy --growth             how a step's cost grows with completions and with length
 
 The model is a GPT-2 of 4 layers, 128 wide, byte-level, 0.83 million weights, made from scratch. A step samples 64
-completions of 64 tokens, groups of 8, KL penalty on, one optimizer step; the reward is the share of even tokens.
+completions of 64 tokens, groups of 8, KL penalty on, one optimizer step; the reward is the share of even tokens. Each
+round has a seed of its own, the same for both.
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ def ours(folder: Path, steps: int, sizes: dict[str, Any]) -> dict[str, list[floa
             group_size=sizes["group"],
             micro_batch_size=sizes["completions"],
             sampling=Sampling(max_tokens=sizes["length"]),
+            seed=sizes.get("seed", 0),
         ),
         device=sizes.get("device", "cpu"),
     )
@@ -85,7 +88,6 @@ def run(python: str, module: str, folder: Path, steps: int, threads: int, sizes:
         "OMP_NUM_THREADS": str(threads),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
-        "OMP_WAIT_POLICY": "PASSIVE",
     }
     done = subprocess.run(
         [python, "-m", module, str(folder), str(steps), str(threads), json.dumps(sizes)],
@@ -99,57 +101,87 @@ def run(python: str, module: str, folder: Path, steps: int, threads: int, sizes:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def compare(console: Console, trl: str, steps: int, rounds: int, threads: int) -> None:
+Round = dict[str, dict[str, list[float]]]
+
+
+def compare(
+    console: Console, trl: str, steps: int, rounds: int, threads: int, first_seed: int, results: Path | None
+) -> None:
     sizes = SIZES | {"prompts": PROMPTS}
     contenders = {"Handgrad": (sys.executable, "benchmarks.contenders.handgrad_grpo")}
     if trl:
         contenders["TRL"] = (trl, "benchmarks.contenders.trl_grpo")
-    found: dict[str, list[Any]] = {name: [] for name in contenders}
+    found: list[Round] = json.loads(results.read_text()) if results and results.exists() else []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         make_model(folder)
         for turn in range(rounds):
-            for name, (python, module) in contenders.items():
-                console.print(f"round {turn + 1} of {rounds}: {name}")
-                found[name].append(run(python, module, folder, steps, threads, sizes))
-    table = Table(
-        title=f"{SIZES['completions']} completions of {SIZES['length']} tokens a step, {threads} threads"
-    )
-    for column in (
-        "",
-        "s a step, median",
-        "fastest",
-        "processor s",
-        "tokens a second",
-        "reward, first 3",
-        "reward, last 3",
-        "steps",
-    ):
+            one: Round = {}
+            # Who comes first changes from round to round.
+            for name in list(contenders)[:: 1 if turn % 2 == 0 else -1]:
+                python, module = contenders[name]
+                console.print(f"round {turn + 1} of {rounds}, load {os.getloadavg()[0]:.1f}: {name}")
+                one[name] = run(python, module, folder, steps, threads, sizes | {"seed": first_seed + turn})
+            found.append(one)
+    if results:
+        results.write_text(json.dumps(found))
+    _report(console, found, list(contenders), threads)
+
+
+def _report(console: Console, rounds: Sequence[Round], names: Sequence[str], threads: int) -> None:
+    title = f"{SIZES['completions']} completions of {SIZES['length']} tokens a step, {threads} threads"
+    table = Table(title=f"{title}, {len(rounds)} rounds")
+    for column in ("", "s a step, median", "fastest", "processor s", "tokens a second", "mean reward"):
         table.add_column(column, justify="left" if not column else "right")
-    medians: dict[str, float] = {}
-    processor: dict[str, float] = {}
-    for name, results in found.items():
-        seconds = [one for result in results for one in result["seconds"][WARM:]]
-        medians[name] = statistics.median(seconds)
-        processor[name] = statistics.median(one for result in results for one in result["processor"][WARM:])
-        tokens = statistics.mean(results[0]["tokens"])
-        rewards = results[0]["rewards"]
+    medians: dict[str, tuple[float, float]] = {}
+    for name in names:
+        seconds = [one for each in rounds for one in each[name]["seconds"][WARM:]]
+        used = [one for each in rounds for one in each[name]["processor"][WARM:]]
+        medians[name] = (statistics.median(seconds), statistics.median(used))
+        tokens = statistics.mean(rounds[0][name]["tokens"])
+        reward = statistics.mean(statistics.mean(each[name]["rewards"]) for each in rounds)
         table.add_row(
             name,
-            f"{medians[name]:.3f}",
+            f"{medians[name][0]:.3f}",
             f"{min(seconds):.3f}",
-            f"{processor[name]:.3f}",
-            f"{tokens / medians[name]:,.0f}",
-            f"{statistics.mean(rewards[:3]):.3f}",
-            f"{statistics.mean(rewards[-3:]):.3f}",
-            str(len(rewards)),
+            f"{medians[name][1]:.3f}",
+            f"{tokens / medians[name][0]:,.0f}",
+            f"{reward:.4f}",
         )
     console.print(table)
-    if trl:
+    _report_rewards(console, rounds, names)
+    if len(names) > 1:
+        (ours_clock, ours_used), (theirs_clock, theirs_used) = (medians[name] for name in names)
         console.print(
-            f"TRL / Handgrad: {medians['TRL'] / medians['Handgrad']:.2f} by the clock, "
-            f"{processor['TRL'] / processor['Handgrad']:.2f} by processor time"
+            f"TRL / Handgrad: {theirs_clock / ours_clock:.2f} by the clock, "
+            f"{theirs_used / ours_used:.2f} by processor time"
         )
+
+
+def _report_rewards(console: Console, rounds: Sequence[Round], names: Sequence[str]) -> None:
+    """The mean reward at some steps, over the rounds; and how far apart the two are, a pair a seed."""
+    steps = min(len(each[name]["rewards"]) for each in rounds for name in names)
+    shown = sorted({0, *range(4, steps, 5), steps - 1})
+    table = Table(title="Mean reward of a step's completions")
+    table.add_column("step")
+    for step in shown:
+        table.add_column(str(step + 1), justify="right")
+    for name in names:
+        means = [statistics.mean(each[name]["rewards"][step] for each in rounds) for step in shown]
+        table.add_row(name, *(f"{mean:.3f}" for mean in means))
+    console.print(table)
+    if len(names) < 2 or len(rounds) < 2:
+        return
+    gaps = [
+        statistics.mean(each[names[0]]["rewards"][:steps])
+        - statistics.mean(each[names[1]]["rewards"][:steps])
+        for each in rounds
+    ]
+    error = statistics.stdev(gaps) / len(gaps) ** 0.5
+    console.print(
+        f"Mean reward over {steps} steps, {names[0]} less {names[1]}: {statistics.mean(gaps):+.4f}, "
+        f"standard error {error:.4f} over {len(gaps)} seeds"
+    )
 
 
 def growth(console: Console, threads: int) -> None:
@@ -179,13 +211,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="of the first round")
+    parser.add_argument("--results", type=Path, help="a file that keeps the rounds of several calls")
     parser.add_argument("--growth", action="store_true")
     chosen = parser.parse_args()
     console = Console(width=110)
     if chosen.growth:
         growth(console, chosen.threads)
     else:
-        compare(console, chosen.trl, chosen.steps, chosen.rounds, chosen.threads)
+        compare(
+            console,
+            chosen.trl,
+            chosen.steps,
+            chosen.rounds,
+            chosen.threads,
+            chosen.seed,
+            chosen.results,
+        )
 
 
 if __name__ == "__main__":

@@ -241,6 +241,7 @@ CELERY_TASK_ROUTES = {
     "workers.tasks.step": {"queue": "llm"},
     "workers.tasks.reward": {"queue": "llm"},
     "workers.tasks.replay": {"queue": "llm"},
+    "workers.tasks.replay_policy": {"queue": "gpu"},
     "workers.tasks.train_policy": {"queue": "gpu"},
 }
 # A task hands over after about ten seconds; what it still has in the air then gets this long to end.

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from django.dispatch import receiver
 
 from optimization.feedback.signals import item_due
-from optimization.models import RunState, WorkItem, WorkState
+from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
 from optimization.runs.signals import replay_wanted, run_due
 
@@ -71,9 +71,10 @@ def _run_due(sender: Any, run_id: int, **_: Any) -> None:
 
 @receiver(replay_wanted)
 def _replay_wanted(sender: Any, run_id: int, **_: Any) -> None:
-    from workers.tasks import replay
+    from workers.tasks import replay, replay_policy
 
-    _after_commit(partial(_send, replay), run_id)
+    kind = Run.objects.values_list("kind", flat=True).get(pk=run_id)
+    _after_commit(partial(_send, replay_policy if kind == RunKind.POLICY else replay), run_id)
 
 
 @receiver(item_due)

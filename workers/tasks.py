@@ -57,6 +57,16 @@ def train_policy(run_id: int) -> None:
 @shared_task
 def replay(run_id: int) -> None:
     """Replay a run from what it has stored; the verdict is one of its events."""
+    _replay(run_id)
+
+
+@shared_task(soft_time_limit=settings.LONGEST_TASK_SECONDS - 60, time_limit=settings.LONGEST_TASK_SECONDS)
+def replay_policy(run_id: int) -> None:
+    """The same of a policy's run, where its jobs are: its steps are taken again."""
+    _replay(run_id)
+
+
+def _replay(run_id: int) -> None:
     life = Life(f"replaying run {run_id}")
     try:
         run_replay(Run.objects.get(pk=run_id), after_each=life.renew)

@@ -23,7 +23,7 @@ def main(folder: str, steps: int, threads: int, sizes: dict[str, Any]) -> None:
     from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback, set_seed
     from trl import GRPOConfig, GRPOTrainer
 
-    set_seed(0)
+    set_seed(sizes.get("seed", 0))
     model = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=_bytes(), pad_token="<pad>", eos_token="<end>", padding_side="left"
@@ -60,6 +60,7 @@ def main(folder: str, steps: int, threads: int, sizes: dict[str, Any]) -> None:
         max_completion_length=sizes["length"],
         beta=0.04,
         learning_rate=sizes["learning_rate"],
+        seed=sizes.get("seed", 0),
         max_steps=steps,
         temperature=1.0,
         max_grad_norm=1.0,

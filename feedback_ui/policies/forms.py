@@ -10,10 +10,12 @@ from django.forms import BoundField
 
 from feedback_ui.forms import faults_show
 from feedback_ui.launch import defaults
-from feedback_ui.launch.arguments import JsonField
+from feedback_ui.launch.arguments import JsonField, arguments_in, fields_of
 from optimization.catalog.selectors import datasets_of
 from optimization.losses.verifiers import verifier_names
 from optimization.models import Run, Workspace
+from optimization.runs.policy.backend import HERE, NOT_IN_A_RUN
+from optimization.runs.policy.choices import backend_options
 from optimization.runs.policy.config import BEGINNER
 
 # By the way of rewarding: its words, and the loss that it means.
@@ -33,10 +35,17 @@ PLAIN = (
     *("eval_frequency", "max_staleness"),
 )
 IN_SIGHT = ("prompts_per_step", "group_size", "learning_rate", "beta", "max_tokens", "temperature")
+TAKEN_BY = [
+    ("", "the trainer: its loss, with a KL penalty"),
+    (HERE, "LocalBackend.train, by its own arguments"),
+]
 MORE = (
     *("minibatches", "epochs", "micro_batch_size", "eval_frequency", "max_staleness", "lora_rank"),
     *("device", "checkpoints_kept", "budget", "seed", "components"),
 )
+# What stands elsewhere on the form, or has no meaning in a run.
+OF_THE_FORM = frozenset({"learning_rate", *NOT_IN_A_RUN})
+_BACKEND = next(option.arguments for option in backend_options() if option.name == HERE)
 
 
 class PolicyForm(forms.Form):
@@ -64,6 +73,14 @@ class PolicyForm(forms.Form):
     chat = forms.BooleanField(
         label="It is a user's message", required=False, help_text="Written as the model's chat template says."
     )
+    follow_ups = forms.CharField(
+        label="After each reply the user says",
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One message a line, each after a reply; nothing: it answers once. The last reply is rewarded, and all "
+        "of them are trained.",
+    )
     reward = forms.ChoiceField(
         label="A completion is rewarded by",
         choices=[(key, words) for key, (words, _) in REWARDS.items()],
@@ -85,6 +102,7 @@ class PolicyForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     trainer = forms.ChoiceField(choices=list(TRAINERS.items()), initial="GRPOTrainer")
+    backend = forms.ChoiceField(label="The step is taken by", choices=TAKEN_BY, required=False)
     iterations = forms.IntegerField(label="Steps", min_value=1, max_value=100_000, initial=24)
     prompts_per_step = forms.IntegerField(label="Prompts a step", min_value=1, initial=32)
     group_size = forms.IntegerField(label="Completions a prompt", min_value=1, initial=8)
@@ -133,12 +151,21 @@ class PolicyForm(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(each.name, each.title) for each in datasets_of(workspace)]
         field.initial = "ticket-teams"
+        for argument, made in fields_of(_BACKEND, OF_THE_FORM):
+            self.fields[f"backend_{argument}"] = made
 
     def in_sight(self) -> list[BoundField]:
         return [self[name] for name in IN_SIGHT]
 
     def more(self) -> list[BoundField]:
         return [self[name] for name in MORE]
+
+    def of_the_backend(self) -> list[BoundField]:
+        """The arguments of the backend's `train`, as its signature has them."""
+        return [self[name] for name in self.fields if name.startswith("backend_")]
+
+    def backend_errors(self) -> bool:
+        return self.is_bound and any(field.errors for field in self.of_the_backend())
 
     def more_errors(self) -> bool:
         return self.is_bound and any(field.errors for field in self.more())
@@ -149,6 +176,11 @@ class PolicyForm(forms.Form):
         args: dict[str, Any] = {name: given[name] for name in PLAIN}
         args["sampling"] = {"max_tokens": given["max_tokens"], "temperature": given["temperature"]}
         args["eval_temperature"] = given["temperature"]
+        backend = None
+        if given["backend"]:
+            learned = {"learning_rate": args.pop("learning_rate")}
+            del args["beta"]
+            backend = {"name": given["backend"], "args": learned | arguments_in(_BACKEND, "backend", given)}
         if given["lora_rank"]:
             args["lora"] = {"rank": given["lora_rank"], "alpha": 2 * given["lora_rank"]}
         component = {
@@ -157,6 +189,7 @@ class PolicyForm(forms.Form):
             # A browser sends lines that end in two characters.
             "prompt": given["prompt"].replace("\r\n", "\n"),
             "chat": given["chat"],
+            "follow_ups": given["follow_ups"].splitlines() if given["chat"] else [],
             "reward": self._reward(),
         }
         return {
@@ -164,6 +197,7 @@ class PolicyForm(forms.Form):
             "base": given["base"] or BEGINNER,
             "components": [component, *(given["components"] or [])],
             "trainer": {"name": given["trainer"], "args": args},
+            "backend": backend,
             "compute": {"device": given["device"]},
             "iterations": given["iterations"],
             "checkpoints_kept": given["checkpoints_kept"],
@@ -188,6 +222,7 @@ class PolicyForm(forms.Form):
             "/base": "base",
             "/components/0/dataset": "dataset",
             "/components/0/prompt": "prompt",
+            "/components/0/follow_ups": "follow_ups",
             "/components/0/reward/args": "check_arguments",
             "/components/0/reward": "reward",
             "/components": "components",
@@ -195,6 +230,13 @@ class PolicyForm(forms.Form):
             "/trainer/args/sampling/temperature": "temperature",
             "/trainer/args/lora": "lora_rank",
             "/trainer": "trainer",
+            "/backend/args/learning_rate": "learning_rate",
+            **{
+                f"/backend/args/{name.removeprefix('backend_')}": name
+                for name in self.fields
+                if name.startswith("backend_")
+            },
+            "/backend": "backend",
             "/compute/device": "device",
             "/iterations": "iterations",
             "/checkpoints_kept": "checkpoints_kept",
@@ -208,6 +250,8 @@ def policy_initial(run: Run) -> dict[str, Any]:
     config = run.config
     component, *further = config["components"]
     args, reward = config["trainer"]["args"], component["reward"]
+    backend = config.get("backend") or {"name": "", "args": {}}
+    learning = {name: value for name, value in backend["args"].items() if name == "learning_rate"}
     kinds = {loss: key for key, (_, loss) in REWARDS.items()}
     verifier = reward["args"].get("verifier", {})
     verifier = {"name": verifier} if isinstance(verifier, str) else dict(verifier)
@@ -215,12 +259,16 @@ def policy_initial(run: Run) -> dict[str, Any]:
         "name": run.name,
         "base": "" if config["base"] == BEGINNER else config["base"],
         **{name: component[name] for name in ("dataset", "prompt", "chat")},
+        "follow_ups": "\n".join(component.get("follow_ups", ())),
         "reward": kinds.get(reward["name"], "check"),
         "check": verifier.pop("name", "exact"),
         "check_arguments": verifier or None,
         "criteria": reward["args"].get("criteria", defaults.CRITERIA),
         "trainer": config["trainer"]["name"],
+        "backend": backend["name"],
+        **{f"backend_{name}": value for name, value in backend["args"].items()},
         **{name: args[name] for name in PLAIN if name in args},
+        **learning,
         **{
             name: value
             for name, value in args.get("sampling", {}).items()

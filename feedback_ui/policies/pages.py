@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from feedback_ui.runs.pages import run_of
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
-from optimization.accounts.permissions import Action
+from optimization.accounts.permissions import Action, member_may
 from optimization.models import Run, RunKind
 from optimization.runs.policy.download import checkpoint_sent
 from optimization.runs.policy.selectors import (
@@ -62,8 +62,10 @@ def step_page(request: WorkspaceRequest, run_id: int, name: int) -> HttpResponse
         "name": name,
         "step": step,
         "groups": groups,
+        "many": len({group.component for group in groups}) > 1,
         "earlier": name - 1 if name > 1 else None,
         "later": name + 1 if iteration_groups(run, name) else None,
+        "may_write": member_may(request.membership, Action.RUNS_WRITE),
     }
     return render(request, "policies/step.html", context)
 
@@ -98,7 +100,8 @@ def checkpoints_page(request: WorkspaceRequest, run_id: int) -> HttpResponse:
     run = policy_of(request, run_id)
     rows = checkpoints_of(run)
     a, b = request.GET.get("a", ""), request.GET.get("b", "")
-    context: dict[str, Any] = {"run": run, "checkpoints": rows, "a": a, "b": b}
+    may_write = member_may(request.membership, Action.RUNS_WRITE)
+    context: dict[str, Any] = {"run": run, "checkpoints": rows, "a": a, "b": b, "may_write": may_write}
     if a and b:
         pairs = compared(run, a, b)
         shown = pairs if "all" in request.GET else [pair for pair in pairs if pair.gain] or pairs[:SHOWN]
@@ -136,6 +139,8 @@ def shaded(group: Group) -> list[ShadedSample]:
 
 
 def _shaded(token: Token) -> ShadedToken:
+    if not token.sampled:
+        return ShadedToken(token.text or "⏎", "read", "", "read, not sampled")
     told = [f"probability {2.718281828**token.log_prob:.1%}"]
     kl = ratio = 0
     if token.kl is not None:

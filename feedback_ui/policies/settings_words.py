@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from optimization.models import Run
+from optimization.runs.labels import label_of
+from optimization.runs.policy.backend import backend_arguments
 from optimization.runs.policy.config import BEGINNER, PolicyRunConfig
-from optimization.trainers.policies import POLICY_TRAINERS
+from optimization.runs.words import counted
+from optimization.trainers.policies import POLICY_TRAINERS, GRPOPlan, PPOPlan
 
 REWARDS = {
     "VerifierLoss": "a check in code",
@@ -37,6 +40,21 @@ def policy_line(run: Run) -> str:
     )
 
 
+def _learning(config: PolicyRunConfig, plan: PPOPlan | GRPOPlan) -> list[tuple[str, str]]:
+    """How a step is taken: by the trainer's own loss, or by a backend's arguments."""
+    said = backend_arguments(config)
+    if config.backend is None or said is None:
+        return [("Learning rate", f"{plan.learning_rate:g}"), ("KL penalty", f"{plan.beta:g}")]
+    loss = "PPO" if said.ppo else "CISPO"
+    given = [
+        (label_of(name)[0], "yes" if value is True else "no" if value is False else str(value))
+        for name, value in config.backend.args.items()
+        if name not in ("learning_rate", "ppo")
+    ]
+    step = f"by {config.backend.name}, {loss}"
+    return [("Step", step), ("Learning rate", f"{said.learning_rate:g}"), *given]
+
+
 def policy_facts(run: Run) -> list[tuple[str, str]]:
     """What the run was launched with, as (what, value) pairs."""
     config = PolicyRunConfig.model_validate(run.config)
@@ -46,11 +64,13 @@ def policy_facts(run: Run) -> list[tuple[str, str]]:
         ("Began as", base_in_words(config.base)),
         *((f"Data of {source.name}", str(source.dataset_version)) for source in sources),
         ("Trainer", config.trainer.name.removesuffix("Trainer")),
-        ("Learning rate", f"{plan.learning_rate:g}"),
-        ("KL penalty", f"{plan.beta:g}"),
+        *_learning(config, plan),
         ("Temperature", f"{plan.sampling.temperature:g}"),
         ("Longest completion", f"{plan.sampling.max_tokens} tokens"),
-        ("Sampled ahead", f"at most {plan.max_staleness} steps"),
+        (
+            "Sampled ahead",
+            f"at most {counted(plan.max_staleness, 'step')}" if plan.max_staleness else "nothing",
+        ),
         ("Device", config.compute.device),
         ("Seed", str(config.seed)),
     ]

@@ -13,6 +13,7 @@ from feedback_ui.runs.pages import run_of
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
+from optimization.models import Run, RunKind
 from optimization.runs.services import LaunchError, run_fork
 
 
@@ -22,12 +23,7 @@ def iteration_fork(request: WorkspaceRequest, run_id: int, name: int) -> HttpRes
     """The question on GET, the fork on POST; `name` counts iterations from 1, as people do."""
     run = run_of(request, run_id)
     if request.method != "POST":
-        words = (
-            f"A new run begins with the prompts that “{run.name}” had at the start of iteration {name}, and goes its own "
-            "way. This run stays as it is."
-        )
-        back = reverse("iteration", args=[run.pk, name])
-        return ask(request, Asked(f"Fork from iteration {name}?", words, "Fork", back))
+        return ask(request, _asked(run, name))
     try:
         fork = run_fork(run=run, user=request.membership.user, iteration=name - 1)
     except LaunchError as error:
@@ -35,3 +31,15 @@ def iteration_fork(request: WorkspaceRequest, run_id: int, name: int) -> HttpRes
         return redirect("run", run_id=run.pk)
     messages.success(request, "Forked. This page follows the new run by itself.")
     return redirect("run", run_id=fork.pk)
+
+
+def _asked(run: Run, name: int) -> Asked:
+    its_way = "and goes its own way. This run stays as it is."
+    if run.kind == RunKind.POLICY:
+        words = f"A new run begins with the weights that “{run.name}” had before step {name}, {its_way}"
+        return Asked(f"Fork before step {name}?", words, "Fork", reverse("run", args=[run.pk]))
+    words = (
+        f"A new run begins with the prompts that “{run.name}” had at the start of iteration {name}, {its_way}"
+    )
+    back = reverse("iteration", args=[run.pk, name])
+    return Asked(f"Fork from iteration {name}?", words, "Fork", back)

@@ -42,6 +42,21 @@ def arguments_schema(backend: type) -> dict[str, Any]:
     return arguments_model(backend.train).model_json_schema()  # type: ignore[attr-defined]
 
 
+def choice_schema(backends: Mapping[str, type]) -> dict[str, Any]:
+    """The JSON schema of the choice of one of them, {name, args}, or of none."""
+    choices: list[dict[str, Any]] = [
+        {
+            "type": "object",
+            "title": f"{name}Choice",
+            "required": ["name"],
+            "additionalProperties": False,
+            "properties": {"name": {"const": name}, "args": arguments_schema(backend)},
+        }
+        for name, backend in backends.items()
+    ]
+    return {"anyOf": [*choices, {"type": "null"}], "default": None}
+
+
 def check_arguments(backend: type, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(JSON pointer, message) for each argument that the backend does not take, or not so; empty if all are right."""
     model = arguments_model(backend.train)  # type: ignore[attr-defined]

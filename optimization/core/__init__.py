@@ -4,7 +4,13 @@ from optimization.core.active import FeedbackCollector, activate, activated, act
 from optimization.core.backward import BackwardContext, BackwardResult, ParameterFeedback, propagate
 from optimization.core.constraints import Constraint, KeepPlaceholders, MaxLength, MustContain
 from optimization.core.containers import ModuleDict, ModuleList, Sequential
-from optimization.core.errors import OptimizationError, ReleasedTapeError, ReplyError, TraceError
+from optimization.core.errors import (
+    OptimizationError,
+    ReleasedTapeError,
+    ReplyError,
+    TraceError,
+    UnknownTapeError,
+)
 from optimization.core.executor import run
 from optimization.core.inference import LLMInference
 from optimization.core.module import Module
@@ -40,6 +46,7 @@ __all__ = [
     "Template",
     "TraceError",
     "TrainingStep",
+    "UnknownTapeError",
     "Value",
     "ValueKind",
     "activate",

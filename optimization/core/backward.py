@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +22,9 @@ from optimization.core.graph import Graph, Node, ParameterRef, Ref, refs
 from optimization.core.parameter import Parameter
 from optimization.core.payloads import as_feedback, combine_feedback, concatenate, is_feedback
 from optimization.core.record import ForwardRecord
-from optimization.core.remarks import parameter_feedback
+from optimization.core.remarks import excerpt, parameter_feedback
 from optimization.core.tape import current_registry, detach_tapes
-from optimization.core.values import TAPE_IDS, Value, as_text, collect_tape_ids, iter_values, unwrap
+from optimization.core.values import TAPE_IDS, Value, as_text, collect_tape_ids, iter_values
 
 MOST_REMARKS = 1024
 
@@ -72,7 +73,8 @@ async def backward(outputs: Any, grad: Any = None, retain_graph: bool = False) -
     if not tape_ids:
         raise RuntimeError(
             "Cannot run backward: no tape is attached. The pass ran in eval mode or under no_grad, or an earlier "
-            "backward consumed its tape. Call .train() before the forward pass, or retain_graph=True."
+            "backward consumed its tape. Call .train() before the forward pass, or give the earlier backward "
+            "retain_graph=True."
         )
     seeds = _seeds(outputs, tape_ids, grad)
     registry = current_registry()
@@ -119,8 +121,7 @@ async def propagate(
             downstream_feedback=downstream,
             reasoning_model=reasoning_model,
         )
-        with running(node_id):
-            result = await node.module.backward(combined, ctx)
+        result = await _result(node, combined, ctx)
         arguments = node.arguments() if result.input_feedback else {}
         for name, item in result.input_feedback.items():
             argument = _argument(node, arguments, name)
@@ -129,6 +130,29 @@ async def propagate(
                 texts += _to_input(argument, given, ctx, arrived)
         texts += _to_parameters(node, result)
     return texts
+
+
+async def _result(node: Node, feedback: Value, ctx: BackwardContext) -> BackwardResult:
+    """What the node's module makes of the feedback; its `backward` may be plain or async, as its `forward` may."""
+    where = f"backward of node {node.id!r} ({type(node.module).__name__})"
+    try:
+        with running(node.id):
+            result: Any = node.module.backward(feedback, ctx)
+            if inspect.isawaitable(result):
+                result = await result
+    except Exception as error:
+        error.add_note(f"in {where}")
+        raise
+    if not isinstance(result, BackwardResult):
+        raise TypeError(
+            f"{where} gave {result!r}. Return a BackwardResult(input_feedback, parameter_feedback)."
+        )
+    for name in ("input_feedback", "parameter_feedback"):
+        if not isinstance(getattr(result, name), dict):
+            raise TypeError(
+                f"{where} gave {name} that is no dict. Key it by the name of the input or the parameter."
+            )
+    return result
 
 
 def _combined(parts: list[Value]) -> Value:
@@ -208,7 +232,8 @@ def _seeds(outputs: Any, tape_ids: list[str], grad: Any) -> dict[str, Any]:
             missing = ", ".join(tape for tape in tape_ids if tape not in grad) or "none"
             unknown = ", ".join(str(tape) for tape in grad if tape not in tape_ids) or "none"
             raise ValueError(
-                f"grad must have one entry for every tape id. Missing: {missing}; unknown: {unknown}."
+                f"grad must have one entry for every tape id. Missing: {missing}; unknown: {unknown}. "
+                "The ids are collect_tape_ids(outputs)."
             )
         return {tape_id: as_feedback(item) for tape_id, item in grad.items()}
     if isinstance(grad, list | tuple):
@@ -225,10 +250,10 @@ def _own_feedback(outputs: Any) -> dict[str, Any]:
     losses: dict[str, list[Value]] = {}
     for value in iter_values(outputs):
         if value.meta.get(TAPE_IDS) and not is_feedback(value):
-            what = "This Value is" if value is outputs else "The container has a member that is"
+            what = f"The {value.kind.value} {excerpt(as_text(value), 60)!r} of tape {value.meta[TAPE_IDS][0]}"
             raise RuntimeError(
-                f"Cannot run backward without grad: {what} no loss, but {value.kind.value} "
-                f"{as_text(unwrap(value))[:60]!r}. Judge it with a loss, or give the feedback as grad=."
+                f"{what} is no loss, so backward has to be told what to say of it: judge it with a loss first, or give "
+                "the feedback as grad=."
             )
         for tape_id in value.meta.get(TAPE_IDS, ()):
             losses.setdefault(tape_id, []).append(value)
@@ -243,7 +268,10 @@ def _claimed(tape_ids: list[str]) -> Iterator[None]:
     """Hold tapes while one backward goes through them: a second one at the same time is an error."""
     taken = _in_progress.intersection(tape_ids)
     if taken:
-        raise RuntimeError(f"Another backward is going through tape {', '.join(sorted(taken))} right now.")
+        raise RuntimeError(
+            f"Another backward is going through tape {', '.join(sorted(taken))} right now. Await it first, and give it "
+            "retain_graph=True if there is to be a second one; or call Value.backward once, with all the losses."
+        )
     _in_progress.update(tape_ids)
     try:
         yield

@@ -18,7 +18,7 @@ def as_resources(resources: Any) -> Resources:
         return bound
     raise TypeError(
         f"Cannot bind to {type(resources).__name__}: it has no complete(alias, request). "
-        "Give a ResourceConfig, or an object of your own with that method."
+        "Give an EndpointConfig, a ResourceConfig, or an object of your own with that method."
     )
 
 
@@ -27,7 +27,7 @@ class Limit:
 
     def __init__(self, count: int) -> None:
         if count < 1:
-            raise ValueError(f"max_concurrent is at least 1, not {count}.")
+            raise ValueError(f"max_concurrent is at least 1, not {count}. Leave it out for no bound.")
         self._semaphores = PerLoop(lambda: asyncio.Semaphore(count))
 
     def semaphore(self) -> asyncio.Semaphore:

@@ -9,4 +9,5 @@ from pydantic import Field
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Temperature = Annotated[float, Field(ge=0.0)]
 TwoOrMore = Annotated[int, Field(ge=2)]

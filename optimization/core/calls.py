@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, TypeVar
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from optimization.core.errors import ReplyError
 from optimization.core.execution import current_frame
+from optimization.core.structured import misfit, parse_json
 from optimization.llm.messages import Completion, CompletionRequest, Message, Resources
 from optimization.llm.scope import scoped
 
 T = TypeVar("T")
-
-FENCED = re.compile(r"```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
 async def complete(resources: Resources, alias: str, request: CompletionRequest) -> Completion:
@@ -31,12 +24,12 @@ async def complete(resources: Resources, alias: str, request: CompletionRequest)
 
 
 async def complete_structured(
-    resources: Resources, alias: str, request: CompletionRequest, read: Callable[[Any], T]
+    resources: Resources, alias: str, request: CompletionRequest, read: Callable[[Any], T], asker: str
 ) -> tuple[T, Completion]:
     """A reply of `request.response_schema`, as `read` gives it; a ValueError of `read` says what is wrong with it.
 
     A reply that cannot be read is sent back once with the problem; the second one that cannot is a ReplyError,
-    which carries the raw reply.
+    which names `asker` and carries the raw reply.
     """
     completion = await complete(resources, alias, request)
     try:
@@ -48,7 +41,8 @@ async def complete_structured(
     try:
         return read_reply(completion.text, request.response_schema, read), completion
     except ValueError as problem:
-        raise ReplyError(alias, str(problem), completion.text) from problem
+        cut = completion.finish_reason == "length"
+        raise ReplyError(asker, alias, str(problem), completion.text, cut=cut) from problem
 
 
 def repair_request(request: CompletionRequest, reply: str, problem: str) -> CompletionRequest:
@@ -71,24 +65,7 @@ def read_reply(text: str, schema: dict[str, Any] | None, read: Callable[[Any], T
     if schema is not None:
         if isinstance(data, dict) and schema.get("additionalProperties") is False:
             data = {name: item for name, item in data.items() if name in schema.get("properties", {})}
-        error = best_match(_validator(json.dumps(schema)).iter_errors(data))
-        if error is not None:
-            place = "/".join(str(part) for part in error.absolute_path)
-            raise ValueError(f"at {place!r}: {error.message}" if place else error.message)
+        if found := misfit(data, schema):
+            place, problem = found
+            raise ValueError(problem if place == "$" else f"at {place.removeprefix('$.')!r}: {problem}")
     return read(data)
-
-
-def parse_json(text: str) -> Any:
-    """The JSON in a reply, alone or in a code fence; ValueError if there is none."""
-    fenced = FENCED.search(text)
-    for candidate in (text, fenced.group(1) if fenced else text):
-        try:
-            return json.loads(candidate)
-        except ValueError as error:
-            problem = str(error)
-    raise ValueError(f"it is not JSON ({problem})")
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema))

@@ -7,7 +7,8 @@ In JSON a text is a string and a built-in is {"kind": ..., its argument}.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
@@ -36,6 +37,12 @@ class MaxLength:
     characters: int
     kind: ClassVar[str] = "max_length"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.characters, int) or self.characters < 1:
+            raise ValueError(
+                f"Constraint 'max_length' needs a whole number of characters above 0, not {self.characters!r}."
+            )
+
     def problem(self, value: str, previous: str) -> str | None:
         if len(value) <= self.characters:
             return None
@@ -48,6 +55,10 @@ class MustContain:
 
     text: str
     kind: ClassVar[str] = "must_contain"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not self.text:
+            raise ValueError(f"Constraint 'must_contain' needs the text that stays, not {self.text!r}.")
 
     def problem(self, value: str, previous: str) -> str | None:
         return None if self.text in value else f"it must contain {self.text!r}"
@@ -74,9 +85,16 @@ BUILT_IN: dict[str, type[Any]] = {check.kind: check for check in (MaxLength, Mus
 
 def as_constraint(spec: Constraint | str | dict[str, Any]) -> Constraint | str:
     """A constraint from its JSON form; a constraint stays as it is."""
+    if isinstance(spec, str):
+        if not spec.strip():
+            raise ValueError("A constraint given as text is blank: say what must hold, or leave it out.")
+        return spec
     if not isinstance(spec, dict):
-        if isinstance(spec, str) and not spec.strip():
-            raise ValueError("A constraint given as text must not be blank.")
+        if isinstance(spec, type) or not isinstance(spec, Constraint):
+            raise ValueError(
+                "A constraint is a text that a model checks, a built-in check such as MaxLength(900), its JSON form, or an "
+                f"object with kind and problem(), not {spec!r}."
+            )
         return spec
     arguments = dict(spec)
     kind = arguments.pop("kind", None)
@@ -85,8 +103,20 @@ def as_constraint(spec: Constraint | str | dict[str, Any]) -> Constraint | str:
     try:
         built: Constraint = BUILT_IN[kind](**arguments)
     except TypeError as error:
-        raise ValueError(f"Constraint {kind!r} has wrong arguments {sorted(arguments)}: {error}") from None
+        known = ", ".join(f.name for f in fields(BUILT_IN[kind])) or "none"
+        raise ValueError(
+            f"Constraint {kind!r} has wrong arguments {sorted(arguments)}: {error}. It takes: {known}."
+        ) from None
     return built
+
+
+def as_constraints(specs: Any) -> tuple[Constraint | str, ...]:
+    """The constraints of a list. A single one is refused: a text would be taken apart letter by letter."""
+    if isinstance(specs, str | dict | Constraint):
+        raise ValueError(f"Constraints are a list, also where there is one: write [{specs!r}].")
+    if not isinstance(specs, Iterable):
+        raise ValueError(f"Constraints are a list of texts and checks, not {specs!r}.")
+    return tuple(as_constraint(spec) for spec in specs)
 
 
 def constraint_to_json(constraint: Constraint | str) -> str | dict[str, Any]:

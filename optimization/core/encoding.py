@@ -78,7 +78,8 @@ class Decoder:
             case "$parameter":
                 if body not in self.parameters:
                     raise ValueError(
-                        f"The record read parameter {body!r}, which the module given does not have."
+                        f"The record read parameter {body!r}, which the module given does not have. Give a module built "
+                        "in the same way as the one that was traced."
                     )
                 return ParameterRef(self.parameters[body])
             case "$value":
@@ -94,4 +95,7 @@ class Decoder:
                 return base64.b64decode(body)
             case "$error":
                 return RemoteError(": ".join(body))
-        raise ValueError(f"Unknown mark {tag!r} in a stored record: it was written by another version.")
+        raise ValueError(
+            f"Unknown mark {tag!r} in a stored record: another version wrote it. Read it with that version, or run the "
+            "forward pass again."
+        )

@@ -29,6 +29,8 @@ async def run(
     mode that a leaf runs records nothing: the leaf is one step of the pass around it. A Suspended passes through
     when every node that does not wait for people has run.
     """
+    if not isinstance(module, Module):
+        raise TypeError(f"run() runs a Module, not {module!r}. Write the function as the forward of one.")
     limit = Limit(max_concurrent) if max_concurrent is not None else None
     return await execute(module, inputs, named_inputs, record=record, limit=limit)
 

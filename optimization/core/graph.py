@@ -132,7 +132,8 @@ def part_of(ref: Ref, output: Any) -> Any:
             found = (found.payload if isinstance(found, Value) else found)[key]
         except (LookupError, TypeError):
             raise LookupError(
-                f"The output of node {ref.node!r} has nothing at {key!r}: {unwrap(found)!r}"
+                f"The output of node {ref.node!r} has nothing at {key!r}: {repr(unwrap(found))[:200]}. Let its module "
+                "return that part, or ask for one that is there."
             ) from None
     return found
 

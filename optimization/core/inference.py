@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from optimization.core.calls import complete, complete_structured
 from optimization.core.module import Module
 from optimization.core.parameter import Parameter
+from optimization.core.structured import check_schema
 from optimization.core.values import Value, ValueKind, as_text
 from optimization.llm.messages import Completion, CompletionRequest, Message
 from optimization.llm.scope import current_scope
@@ -36,6 +37,10 @@ class LLMInference(Module):
     ) -> None:
         if isinstance(system_prompt, str):
             system_prompt = Parameter(system_prompt, "A fixed system prompt.", requires_grad=False)
+        elif not isinstance(system_prompt, Parameter | None):
+            raise TypeError(
+                f"The system_prompt of an LLMInference is a text or a Parameter, not {type(system_prompt).__name__}."
+            )
         self.alias = alias
         self.system_prompt = system_prompt
         self.temperature = temperature
@@ -48,7 +53,8 @@ class LLMInference(Module):
         if self.schema is None:
             completion = await complete(self.resources, self.alias, request)
             return Value(ValueKind.RESPONSE, completion.text, meta=_meta(self.alias, completion))
-        data, completion = await complete_structured(self.resources, self.alias, request, self._read)
+        asker = f"{type(self).__name__} {self.dotted_name()!r}"
+        data, completion = await complete_structured(self.resources, self.alias, request, self._read, asker)
         return Value(ValueKind.STRUCTURED, data, meta=_meta(self.alias, completion))
 
     def request(self, prompt: Any) -> CompletionRequest:
@@ -75,8 +81,15 @@ class LLMInference(Module):
 
 
 def _schema(response_format: dict[str, Any] | type[BaseModel] | None) -> dict[str, Any] | None:
-    if isinstance(response_format, type):
+    if response_format is None:
+        return None
+    if isinstance(response_format, type) and issubclass(response_format, BaseModel):
         return response_format.model_json_schema()
+    if not isinstance(response_format, dict):
+        raise TypeError(
+            f"response_format is a JSON schema as a dict, or a pydantic class, not {response_format!r}."
+        )
+    check_schema(response_format, "The response_format of an LLMInference")
     return response_format
 
 

@@ -75,9 +75,25 @@ class Module:
 
     def add_module(self, name: str, module: Module) -> None:
         """Register a child under `name`, which need not be an attribute."""
+        if not isinstance(module, Module):
+            raise TypeError(
+                f"{name!r} of {type(self).__name__} is to be a Module, not {type(module).__name__}: {module!r}."
+            )
+        if module in self._owners():
+            raise ValueError(
+                f"{type(self).__name__} cannot hold the {type(module).__name__} that holds it, or itself, as {name!r}. "
+                "What a module needs of its owner is given to its forward."
+            )
         self._parameters.pop(name, None)
         self._children[name] = module
         self._own(name, module)
+
+    def _owners(self) -> Iterator[Module]:
+        """This module, the one that holds it, and so on to the outermost."""
+        owner: Module | None = self
+        while owner is not None:
+            yield owner
+            owner = owner._owner() if owner._owner is not None else None
 
     def _own(self, name: str, module: Module) -> None:
         """Name a child, unless an owner that is alive has named it."""

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from optimization.core.constraints import Constraint, as_constraint
+from optimization.core.constraints import Constraint, as_constraints
 
 if TYPE_CHECKING:
     from optimization.core.module import Module
@@ -29,20 +29,20 @@ class Parameter:
         *,
         name: str | None = None,
     ) -> None:
-        if requires_grad and not (description and description.strip()):
+        if requires_grad and not (isinstance(description, str) and description.strip()):
             raise ValueError(
                 f"Parameter {name or _excerpt(value)!r} learns, so it needs a description that tells the "
                 "optimizer what it is for. Give description=..., or requires_grad=False for a constant."
             )
         self.description = description
         self.requires_grad = requires_grad
-        self.constraints: tuple[Constraint | str, ...] = tuple(as_constraint(c) for c in constraints)
+        self.constraints: tuple[Constraint | str, ...] = as_constraints(constraints)
         self.feedback: list[str] = []
         self.pending = False
         self.version = 0
-        self._value = _text(value)
         self._name = name
         self._owner: weakref.ref[Module] | None = None
+        self._value = self._text(value)
 
     @property
     def value(self) -> str:
@@ -51,7 +51,7 @@ class Parameter:
 
     @value.setter
     def value(self, value: str) -> None:
-        self._value = _text(value)
+        self._value = self._text(value)
         self.version += 1
 
     @property
@@ -61,6 +61,13 @@ class Parameter:
         prefix = owner.dotted_name() if owner is not None else ""
         own = self._name or "parameter"
         return f"{prefix}.{own}" if prefix else own
+
+    def _text(self, value: str) -> str:
+        if not isinstance(value, str):
+            raise TypeError(
+                f"The value of parameter {self.name!r} is text, not {type(value).__name__}: {value!r}"
+            )
+        return value
 
     def accumulate(self, text: str) -> None:
         """Keep one text of feedback; blank texts and constants keep none."""
@@ -92,12 +99,6 @@ class Parameter:
     def __repr__(self) -> str:
         learns = "" if self.requires_grad else ", requires_grad=False"
         return f"Parameter({self.name!r}, {_excerpt(self._value)!r}{learns})"
-
-
-def _text(value: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"A parameter's value is text, not {type(value).__name__}: {value!r}")
-    return value
 
 
 def _excerpt(text: object) -> str:

@@ -54,7 +54,9 @@ class ForwardRecord:
         return unwrap(self.node_outputs[node_id])
 
     def inputs_of(self, node_id: str) -> dict[str, Any]:
-        """What a node was given, by argument name, unwrapped."""
+        """What a node was given, by argument name, unwrapped; KeyError for an unknown node."""
+        if node_id not in self.graph.nodes:
+            raise KeyError(f"No node {node_id!r} in record {self.id}. It has: {', '.join(self.graph.nodes)}.")
         arguments: dict[str, Any] = resolve(
             self.graph.nodes[node_id].arguments(), self.node_outputs.__getitem__
         )
@@ -65,8 +67,15 @@ class ForwardRecord:
         return sum(self.usage.values(), Usage())
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON data; TypeError, naming the node, for an output that JSON cannot hold."""
+        """The record as JSON data; TypeError, naming the node, for what cannot be kept or rebuilt."""
         names = {id(parameter): name for name, parameter in self.graph.root.named_parameters()}
+
+        for node in self.graph.nodes.values():
+            if node.path is None:
+                raise TypeError(
+                    f"Node {node.id!r} of record {self.id} ran a {type(node.module).__name__} that belongs to no module "
+                    "of the program, so the record cannot be rebuilt elsewhere. Assign it to an attribute of a module."
+                )
 
         def packed(x: Any, what: str) -> Any:
             return encode(x, names, f"{what} of record {self.id}")

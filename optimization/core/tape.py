@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from optimization.core.errors import ReleasedTapeError
+from optimization.core.errors import ReleasedTapeError, UnknownTapeError
 from optimization.core.values import TAPE_IDS, Value, iter_values
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class TapeRegistry(Protocol):
         ...
 
     def load(self, tape_id: str) -> ForwardRecord:
-        """KeyError for a tape that is not known, ReleasedTapeError for one that was consumed."""
+        """UnknownTapeError, a KeyError, for a tape that is not known; ReleasedTapeError for one that was consumed."""
         ...
 
     def release(self, tape_id: str) -> None:
@@ -40,6 +40,8 @@ class MemoryRegistry:
     """Records in memory, at most `capacity`: the oldest go first. Consumed ids are remembered, as bounded."""
 
     def __init__(self, capacity: int = 16_384) -> None:
+        if capacity < 1:
+            raise ValueError(f"The capacity of a MemoryRegistry is 1 record or more, not {capacity}.")
         self.capacity = capacity
         self._records: OrderedDict[str, ForwardRecord] = OrderedDict()
         self._released: OrderedDict[str, None] = OrderedDict()
@@ -54,9 +56,10 @@ class MemoryRegistry:
             return self._records[tape_id]
         if tape_id in self._released:
             raise ReleasedTapeError(tape_id)
-        raise KeyError(
-            f"Unknown tape {tape_id}: it was never recorded here, or it was dropped because more than "
-            f"{self.capacity} records were waiting. Run backward sooner, or use_registry(MemoryRegistry(more))."
+        raise UnknownTapeError(
+            tape_id,
+            f"it was never recorded here, or it was dropped because more than {self.capacity} records were waiting. "
+            "Run backward sooner, or use_registry(MemoryRegistry(more)).",
         )
 
     def release(self, tape_id: str) -> None:

@@ -21,6 +21,12 @@ class TrainingStep(Module):
     loss: Module
 
     def __init__(self, module: Module, loss: Module) -> None:
+        for part, given in (("module", module), ("loss", loss)):
+            if not isinstance(given, Module):
+                raise TypeError(
+                    f"The {part} of a TrainingStep is a Module, not {given!r}. A function of (output, target, context) "
+                    "becomes a loss as LossModule(function)."
+                )
         if "target" in module.required_inputs():
             raise ValueError(
                 f"{type(module).__name__} has an input named target, which is what a training step calls the target "

@@ -146,7 +146,10 @@ def as_text(x: Any) -> str:
     if isinstance(raw, str):
         return raw
     if isinstance(raw, dict | list | tuple):
-        return json.dumps(raw, ensure_ascii=False, indent=2, default=str)
+        try:
+            return json.dumps(raw, ensure_ascii=False, indent=2, default=str)
+        except TypeError:  # a key that JSON has not
+            return str(raw)
     return "" if raw is None else str(raw)
 
 

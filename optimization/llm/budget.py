@@ -27,8 +27,9 @@ class DollarBudget:
     """
 
     def __init__(self, limit: float, spent: float = 0.0) -> None:
-        if not limit >= 0:
-            raise ValueError(f"A budget must be 0 dollars or more, not {limit!r}.")
+        for what, dollars in (("A budget", limit), ("What is spent of a budget", spent)):
+            if not isinstance(dollars, int | float) or not dollars >= 0:
+                raise ValueError(f"{what} must be a number of dollars, 0 or more, not {dollars!r}.")
         self.limit = limit
         self.spent = spent
         self.reserved = 0.0

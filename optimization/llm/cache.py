@@ -25,6 +25,8 @@ class MemoryCache:
     """The `size` replies last used."""
 
     def __init__(self, size: int = 10_000) -> None:
+        if not size > 0:
+            raise ValueError(f"A cache keeps at least 1 reply, not {size!r}; leave it out for none.")
         self.size = size
         self._replies: OrderedDict[str, Completion] = OrderedDict()
 

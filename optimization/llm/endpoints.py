@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,6 +11,14 @@ from optimization.llm.errors import NoSuchEndpoint
 
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 DEFAULT_ALIAS = "default"
+
+_OPTIONAL = frozenset({"max_concurrent", "rate_limit", "tokens_per_minute", "max_tokens"})
+_NUMBERS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (("max_concurrent", "max_tokens"), lambda x: x > 0 and float(x).is_integer(), "a whole number above 0"),
+    (("max_retries",), lambda x: x >= 0 and float(x).is_integer(), "a whole number, 0 or more"),
+    (("rate_limit", "tokens_per_minute", "timeout"), lambda x: x > 0, "a number above 0"),
+    (("retry_delay", "input_cost_per_1m", "output_cost_per_1m"), lambda x: x >= 0, "a number, 0 or more"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,20 +44,22 @@ class EndpointConfig:
     max_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.model:
+        if not (isinstance(self.model, str) and self.model):
             raise ValueError(
                 "An endpoint needs the name of its model, for example EndpointConfig('gpt-4o-mini')."
             )
-        for name in ("max_concurrent", "rate_limit", "tokens_per_minute", "timeout", "max_tokens"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} of the endpoint for {self.model!r} must be above 0, not {value!r}.")
-        for name in ("max_retries", "retry_delay", "input_cost_per_1m", "output_cost_per_1m"):
-            value = getattr(self, name)
-            if not value >= 0:
-                raise ValueError(
-                    f"{name} of the endpoint for {self.model!r} must be 0 or more, not {value!r}."
-                )
+        of_this = f"of the endpoint for {self.model!r} must be"
+        if self.base_url and not str(self.base_url).startswith(("http://", "https://")):
+            raise ValueError(
+                f"base_url {of_this} an address that begins with http:// or https://, not {self.base_url!r}."
+            )
+        for names, fits, wanted in _NUMBERS:
+            for name in names:
+                value = getattr(self, name)
+                if value is None and name in _OPTIONAL:
+                    continue
+                if isinstance(value, bool) or not isinstance(value, int | float) or not fits(value):
+                    raise ValueError(f"{name} {of_this} {wanted}, not {value!r}.")
 
     @property
     def url(self) -> str:
@@ -88,7 +98,17 @@ class ResourceConfig(Mapping[str, EndpointConfig]):
     def __init__(
         self, endpoints: Mapping[str, EndpointConfig] | None = None, **named: EndpointConfig
     ) -> None:
+        if endpoints is not None and not isinstance(endpoints, Mapping):
+            raise TypeError(
+                f"Endpoints are given by alias, as in ResourceConfig(default=EndpointConfig('gpt-4o-mini')), not as "
+                f"{type(endpoints).__name__}."
+            )
         self._endpoints: dict[str, EndpointConfig] = {**(endpoints or {}), **named}
+        for alias, endpoint in self._endpoints.items():
+            if not isinstance(endpoint, EndpointConfig):
+                raise TypeError(
+                    f"The endpoint {alias!r} must be an EndpointConfig, not {type(endpoint).__name__}."
+                )
 
     def __getitem__(self, alias: str) -> EndpointConfig:
         return self._endpoints[alias]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from optimization.llm.loops import PerLoop
 
@@ -52,27 +53,33 @@ def lowered(rpm: float, retry_after: float | None, ceiling: float) -> float:
     return min(max(wanted, min(FLOOR_RPM, ceiling)), ceiling)
 
 
+_limiters: WeakValueDictionary[tuple[str, float], RateLimiter] = WeakValueDictionary()
+_places: PerLoop[WeakValueDictionary[tuple[str, int], asyncio.Semaphore]] = PerLoop(WeakValueDictionary)
+
 MakeLimiter = Callable[[str, float], Limiter]
 MakePlaces = Callable[[str, int], AbstractAsyncContextManager[object]]
 
 
 def in_memory(key: str, per_minute: float) -> RateLimiter:
-    """A limiter of this process alone; a shared one is found by `key`, which names the address, the model and the unit."""
-    return RateLimiter(per_minute)
+    """The limiter of this process for `key`, which names the address, the model and the unit, and this rate.
+
+    All who ask for it share it: a program, its judge and its optimizer, each bound by itself, keep to one rate together.
+    """
+    return _limiters.setdefault((key, per_minute), RateLimiter(per_minute))
 
 
 def places_in_memory(key: str, most: int) -> asyncio.Semaphore:
-    """Places for `most` calls at once in this process alone, used as `async with places`."""
-    return asyncio.Semaphore(most)
+    """Places for `most` calls at once in this event loop, shared as limiters are; used as `async with places`."""
+    return _places.get().setdefault((key, most), asyncio.Semaphore(most))
 
 
 class RateLimiter:
     """`rpm` units a minute, in the order in which they are asked for. `.rpm` is the present rate."""
 
     def __init__(self, rpm: float = math.inf, *, clock: Callable[[], float] = time.monotonic) -> None:
-        if not rpm > 0:
+        if not isinstance(rpm, int | float) or not rpm > 0:
             raise ValueError(
-                f"A rate limit must be above 0 a minute, not {rpm!r}; leave it out for no limit."
+                f"A rate limit must be a number above 0 a minute, not {rpm!r}; leave it out for no limit."
             )
         self.rpm = self.max_rpm = float(rpm)
         self._clock = clock

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
 
-from optimization.llm.budget import Budget
+from optimization.llm.budget import Budget, DollarBudget
 from optimization.llm.cache import CompletionCache, cache_key
 from optimization.llm.calls import EndpointCalls
 from optimization.llm.endpoints import EndpointConfig, ResourceConfig
@@ -17,13 +18,15 @@ from optimization.llm.messages import Completion, CompletionRequest, Usage
 from optimization.llm.wire import make_http_client
 
 OnDelta = Callable[[str, str], None]
+_log = logging.getLogger("handgrad.llm")
 
 
 class ResourceManager:
     """What modules, losses and optimizers are bound to.
 
     Aliases of equal endpoints share one client and its limits. `usage_by_alias` sums what the endpoints have used, by
-    the alias that was asked for. With `on_delta` replies are streamed, and `on_delta(alias, text)` is told each piece.
+    the alias that was asked for. With `on_delta` replies are streamed, and `on_delta(alias, text)` is told each piece; a
+    reply that breaks off and is asked for again is told again from its beginning.
     `limiter`, `places` and `http_client` let a deployment share limits between processes and check where connections go.
     """
 
@@ -41,6 +44,16 @@ class ResourceManager:
         if isinstance(config, EndpointConfig):
             config = ResourceConfig(default=config)
         self.config = config if isinstance(config, ResourceConfig) else ResourceConfig(config)
+        if budget is not None and not callable(getattr(budget, "reserve", None)):
+            raise TypeError(f"A budget is a DollarBudget, as in budget=DollarBudget(2.0), not {budget!r}.")
+        if cache is not None and not callable(getattr(cache, "get", None)):
+            raise TypeError(f"A cache is a MemoryCache, as in cache=MemoryCache(), not {cache!r}.")
+        if isinstance(budget, DollarBudget) and not any(e.is_priced for e in self.config.values()):
+            _log.warning(
+                "The budget of $%g holds nothing back: no endpoint has a price. Give it input_cost_per_1m and "
+                "output_cost_per_1m, in dollars.",
+                budget.limit,
+            )
         self.usage_by_alias: dict[str, Usage] = defaultdict(Usage)
         self._budget = budget
         self._cache = cache
@@ -55,9 +68,12 @@ class ResourceManager:
         """The reply of the endpoint that `alias` means. Raises an EndpointError."""
         calls = self._by_alias.get(alias) or self._find(alias)
         key = cache_key(calls.endpoint, request) if self._cache is not None else None
+        listener = self._listener(alias)
         if self._cache is not None and key is not None and (kept := self._cache.get(key)):
+            if listener is not None:
+                listener(kept.text)
             return kept
-        completion = await calls.complete(request, self._listener(alias))
+        completion = await calls.complete(request, listener)
         self.usage_by_alias[alias] += completion.usage
         if self._cache is not None and key is not None:
             self._cache.put(key, completion)

@@ -69,16 +69,19 @@ class Wire:
         The timeout holds for the whole reply; for a stream, from each piece to the next.
         """
         body, options = request_body(self.endpoint, request), request_options(request)
+        listener = _Listener(on_delta) if on_delta is not None else None
         try:
             async with asyncio.timeout(self.endpoint.timeout) as limit:
-                if on_delta is not None:
-                    return await self._stream(body, options, limit, on_delta)
+                if listener is not None:
+                    return await self._stream(body, options, limit, listener)
                 response = await self._client.post(
                     "/chat/completions", cast_to=httpx2.Response, body=body, options=options
                 )
         except EndpointError:
             raise
         except (openai.OpenAIError, TimeoutError, ValueError) as error:
+            if listener is not None and error is listener.error:
+                raise
             raise translate(error, self.where, self.endpoint) from None
         return self._read(response)
 
@@ -98,17 +101,20 @@ class Wire:
             raise self._garbled(what, response.text) from None
         try:
             choice = data["choices"][0]
-            text = choice["message"].get("content") or choice["message"].get("refusal")
-            usage = data.get("usage") or {}
-            reply = Reply(
-                text=text or "",
-                model=data.get("model") or self.endpoint.model,
-                finish_reason=choice.get("finish_reason") or "stop",
-                prompt_tokens=usage.get("prompt_tokens"),
-                completion_tokens=usage.get("completion_tokens"),
-            )
+            text = choice["message"].get("content") or choice["message"].get("refusal") or ""
         except (KeyError, IndexError, TypeError, AttributeError):
             raise self._garbled("sent a reply without a choice", response.text) from None
+        if not isinstance(text, str):
+            raise self._garbled("sent a reply whose content is not text", response.text)
+        usage = data.get("usage")
+        counts = usage if isinstance(usage, dict) else {}
+        reply = Reply(
+            text=text,
+            model=_text(data.get("model")) or self.endpoint.model,
+            finish_reason=_text(choice.get("finish_reason")) or "stop",
+            prompt_tokens=_count(counts.get("prompt_tokens")),
+            completion_tokens=_count(counts.get("completion_tokens")),
+        )
         return self._not_empty(reply, response.text)
 
     async def _stream(
@@ -129,12 +135,14 @@ class Wire:
             stream_cls=openai.AsyncStream[ChatCompletionChunk],
         )
         async with chunks:
+            if not _is_stream(chunks.response):
+                return await self._unstreamed(chunks.response, on_delta)
             async for chunk in chunks:
                 limit.reschedule(asyncio.get_running_loop().time() + self.endpoint.timeout)
                 model, usage = chunk.model or model, chunk.usage or usage
                 for choice in chunk.choices or ():
                     finish_reason = choice.finish_reason or finish_reason
-                    if piece := choice.delta.content:
+                    if piece := choice.delta.content or choice.delta.refusal:
                         pieces.append(piece)
                         on_delta(piece)
         text = "".join(pieces)
@@ -144,10 +152,17 @@ class Wire:
             text=text,
             model=model,
             finish_reason=finish_reason,
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
+            prompt_tokens=_count(usage.prompt_tokens) if usage else None,
+            completion_tokens=_count(usage.completion_tokens) if usage else None,
         )
         return self._not_empty(reply, text)
+
+    async def _unstreamed(self, response: httpx2.Response, on_delta: Callable[[str], None]) -> Reply:
+        """The whole reply of a server that streams none, told in one piece."""
+        await response.aread()
+        reply = self._read(response)
+        on_delta(reply.text)
+        return reply
 
     def _not_empty(self, reply: Reply, raw: str) -> Reply:
         if not reply.text.strip():
@@ -158,6 +173,36 @@ class Wire:
     def _garbled(self, what: str, raw: str) -> GarbledReply:
         begins = shown(raw, self.endpoint)
         return GarbledReply(self.where, f"{what}; it begins {begins[:80]!r}" if begins else what, raw=begins)
+
+
+class _Listener:
+    """Whoever hears a stream; `error` is what it raised, which is no fault of the endpoint."""
+
+    def __init__(self, on_delta: Callable[[str], None]) -> None:
+        self._on_delta = on_delta
+        self.error: Exception | None = None
+
+    def __call__(self, piece: str) -> None:
+        try:
+            self._on_delta(piece)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def _is_stream(response: httpx2.Response) -> bool:
+    """Whatever is not plainly a page or a document."""
+    kind = response.headers.get("content-type", "")
+    return not kind.startswith(("application/json", "text/html"))
+
+
+def _text(found: Any) -> str:
+    return found if isinstance(found, str) else ""
+
+
+def _count(found: Any) -> int | None:
+    """A number of tokens, or None for what is none."""
+    return found if isinstance(found, int) and found >= 0 else None
 
 
 def request_body(endpoint: EndpointConfig, request: CompletionRequest) -> dict[str, Any]:

@@ -18,6 +18,11 @@ def agreement(scores: Sequence[float]) -> float | None:
     return 1.0 - fmean(abs(a - b) for a, b in combinations(scores, 2))
 
 
+def weighed_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    """The mean, each value counted as often as its annotator; where all weigh nothing, all count alike."""
+    return fmean(values, weights if weights is not None and any(weights) else None)
+
+
 def pooled(
     comments: Sequence[Sequence[str]],
     scores: Sequence[float],
@@ -28,7 +33,5 @@ def pooled(
     found = agreement(scores)
     if found is not None:
         meta["agreement"] = found
-    if weights is not None and not any(weights):
-        weights = None
-    score = fmean(scores, weights) if scores else None
+    score = weighed_mean(scores, weights) if scores else None
     return feedback_value(list(comments), score, answers=len(comments), **meta)

@@ -62,7 +62,7 @@ def _rubric(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
             return problems
         given = list(answer.scores.values())
     elif question.level(answer.score) is None:
-        return [Problem("score", _not_a_score(answer.score, question.levels))]
+        return [Problem("score", not_a_score(answer.score, question.levels))]
     lowest = min(given)
     said = any(text.strip() for text in answer.improvements) or answer.marks
     if question.improvements_required(lowest) and not said:
@@ -78,7 +78,7 @@ def _aspects(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
         if score is None:
             problems.append(Problem(f"scores/{aspect.name}", f"Choose a level for “{aspect.name}”."))
         elif all(level.score != score for level in levels):
-            problems.append(Problem(f"scores/{aspect.name}", _not_a_score(score, levels)))
+            problems.append(Problem(f"scores/{aspect.name}", not_a_score(score, levels)))
     known = {aspect.name for aspect in question.aspects}
     names = ", ".join(aspect.name for aspect in question.aspects)
     return problems + [
@@ -88,7 +88,8 @@ def _aspects(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
     ]
 
 
-def _not_a_score(score: float, levels: Sequence[RubricLevel]) -> str:
+def not_a_score(score: float, levels: Sequence[RubricLevel]) -> str:
+    """What is told of a score that none of the levels has."""
     known = ", ".join(f"{level.score:g}" for level in levels)
     return f"{score:g} is not a score of this rubric. It has {known}."
 

@@ -36,14 +36,21 @@ class HumanLoss(LossModule, Generic[A]):
         return self.read(await self.ask(self.question(output, target, context)))
 
     async def ask(self, question: Question) -> list[Answer]:
-        desk = self.desk or current_desk() or ConsoleDesk()
-        return await desk.ask(question)
+        desk = next(desk for desk in (self.desk, current_desk(), ConsoleDesk()) if desk is not None)
+        answers = await desk.ask(question)
+        if not isinstance(answers, list | tuple):
+            raise TypeError(
+                f"The desk of {type(self).__name__}, a {type(desk).__name__}, answered {answers!r}. Let its ask() give a "
+                "list of answers, one for each annotator."
+            )
+        return list(answers)
 
     def fitting(self, answers: Sequence[Answer]) -> list[A]:
         """The answers, checked to be of this loss's kind."""
         for answer in answers:
             if not isinstance(answer, self.answer_type):
                 raise ValueError(
-                    f"{type(self).__name__} reads {self.answer_type.__name__}s and got a {type(answer).__name__}."
+                    f"{type(self).__name__} reads {self.answer_type.__name__}s and got a {type(answer).__name__}. Let its "
+                    "desk answer this kind of question."
                 )
         return [answer for answer in answers if isinstance(answer, self.answer_type)]

@@ -7,6 +7,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from optimization.losses.questions import (
     Answer,
     Aspect,
@@ -21,38 +23,62 @@ class Rubric:
     """The levels, ascending. Scores are scaled to 0..1 between the lowest and the highest.
 
     With `aspects` an output has a level in each, of the aspect's own levels or of these, and its score is their mean
-    by weight.
+    by weight. `owner` is the loss whose rubric it is, for errors.
     """
 
     def __init__(
         self,
         levels: Sequence[RubricLevel | Mapping[str, Any]],
         aspects: Sequence[Aspect | Mapping[str, Any]] = (),
+        owner: str = "a question",
     ) -> None:
-        self.levels = _ordered(levels)
-        given = [Aspect.model_validate(aspect) for aspect in aspects]
-        self.aspects = tuple(
-            aspect.model_copy(update={"levels": _ordered(aspect.levels)}) if aspect.levels else aspect
-            for aspect in given
-        )
+        self.owner = owner
+        self.levels = _ordered(levels, f"The rubric of {owner}")
+        self.aspects = tuple(self._aspect(aspect) for aspect in aspects)
         names = [aspect.name for aspect in self.aspects]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"A rubric's aspects have distinct names; “{twice[0]}” is there twice.")
+            raise ValueError(
+                f"The aspects of {owner} have distinct names; “{twice[0]}” is there twice: rename one."
+            )
 
     @classmethod
     def of(cls, question: RubricQuestion) -> Rubric:
         return cls(question.levels, question.aspects)
+
+    def _aspect(self, given: Aspect | Mapping[str, Any]) -> Aspect:
+        try:
+            aspect = Aspect.model_validate(given)
+        except ValidationError as error:
+            raise ValueError(
+                f"An aspect of {self.owner} is Aspect(name=..., weight=..., levels=...), or a dict with these; "
+                f"{given!r} is none: {first_problem(error)}."
+            ) from None
+        if not aspect.levels:
+            return aspect
+        what = f"The aspect “{aspect.name}” of {self.owner}"
+        return aspect.model_copy(update={"levels": _ordered(aspect.levels, what)})
 
     def levels_of(self, aspect: Aspect) -> tuple[RubricLevel, ...]:
         return aspect.levels or self.levels
 
     def scaled(self, score: float) -> float:
         """(s - min) / (max - min); ValueError for a score that no level has."""
-        return _scaled(score, self.levels)
+        return _scaled(score, self.levels, f"The rubric of {self.owner}")
 
     def shares(self, scores: Mapping[str, float]) -> dict[str, float]:
-        """Each aspect's score, scaled to 0..1."""
-        return {aspect.name: _scaled(scores[aspect.name], self.levels_of(aspect)) for aspect in self.aspects}
+        """Each aspect's score, scaled to 0..1; ValueError for an aspect that has none of its scores."""
+        missing = [aspect.name for aspect in self.aspects if aspect.name not in scores]
+        if missing:
+            raise ValueError(
+                f"{self.owner} needs a score of each aspect: {', '.join(missing)} has none. Give "
+                f"RubricAnswer(scores={{{missing[0]!r}: ...}})."
+            )
+        return {
+            aspect.name: _scaled(
+                scores[aspect.name], self.levels_of(aspect), f"The aspect “{aspect.name}” of {self.owner}"
+            )
+            for aspect in self.aspects
+        }
 
     def together(self, scores: Mapping[str, float]) -> float:
         """The mean of the aspects by weight, 0..1."""
@@ -88,21 +114,44 @@ def answer_completed(question: Question, answer: Answer) -> Answer:
     return answer
 
 
-def _ordered(levels: Sequence[RubricLevel | Mapping[str, Any]]) -> tuple[RubricLevel, ...]:
-    given = [level if isinstance(level, RubricLevel) else RubricLevel(**level) for level in levels]
-    ordered = tuple(sorted(given, key=lambda level: level.score))
+def _ordered(levels: Sequence[RubricLevel | Mapping[str, Any]], what: str) -> tuple[RubricLevel, ...]:
+    if not isinstance(levels, Sequence) or isinstance(levels, str):
+        raise TypeError(f"{what} is a list of levels, not {levels!r}. {LEVEL}")
+    ordered = tuple(sorted((_level(level, what) for level in levels), key=lambda level: level.score))
     if len(ordered) < 2:
-        raise ValueError(f"A rubric has two levels or more; {len(ordered)} were given.")
+        raise ValueError(f"{what} has two levels or more; {len(ordered)} given. {LEVEL}")
     scores = [level.score for level in ordered]
     repeated = [score for score, after in pairwise(scores) if score == after]
     if repeated:
-        raise ValueError(f"A rubric's levels have distinct scores; {repeated[0]:g} is there twice.")
+        raise ValueError(
+            f"{what} has levels of distinct scores; {repeated[0]:g} is there twice. Give one of them another score."
+        )
     return ordered
 
 
-def _scaled(score: float, levels: Sequence[RubricLevel]) -> float:
+LEVEL = (
+    'A level is RubricLevel(3, "Good", "answers the question"), or a dict with score, label and description.'
+)
+
+
+def _level(given: RubricLevel | Mapping[str, Any], what: str) -> RubricLevel:
+    try:
+        return RubricLevel.model_validate(given)
+    except (ValidationError, TypeError) as error:
+        said = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise ValueError(f"{what} has a level that is none, {given!r}: {said}. {LEVEL}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong first, on one line: the field, and how."""
+    found = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in found["loc"])
+    return f"{place}: {found['msg']}" if place else str(found["msg"])
+
+
+def _scaled(score: float, levels: Sequence[RubricLevel], what: str) -> float:
     if all(level.score != score for level in levels):
         known = ", ".join(f"{level.score:g}" for level in levels)
-        raise ValueError(f"{score:g} is not a score of this rubric, which has {known}.")
+        raise ValueError(f"{what} has no level of score {score:g}. Answer with one of {known}.")
     lowest, highest = levels[0].score, levels[-1].score
     return (score - lowest) / (highest - lowest)

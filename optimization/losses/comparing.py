@@ -20,6 +20,10 @@ class ComparingLoss(LossModule):
         self, outputs: Sequence[Any], target: Any = None, *, context: Context | None = None
     ) -> list[Value]:
         """The feedback on each of the outputs, in their order, each with the tapes of its own output."""
+        if not isinstance(outputs, list | tuple):
+            raise TypeError(
+                f"{type(self).__name__} compares a list of outputs, not {type(outputs).__name__}."
+            )
         self.check_count(len(outputs))
         with running_below(type(self).__name__):
             verdicts = await self.judge_together(
@@ -33,7 +37,10 @@ class ComparingLoss(LossModule):
     def misfit_target(self, target: Any) -> str | None:
         if target is not None:
             return None
-        return f"{type(self).__name__} compares an output with another one, and there is no target to compare it with."
+        return (
+            f"{type(self).__name__} compares an output with another one, and there is no target to compare it with. "
+            "Give the examples a target, or judge several samples of each."
+        )
 
     def check_count(self, count: int) -> None:
         """Raise ValueError, in words, for a number of outputs that cannot be compared."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any
 
 from optimization.core.concurrency import concurrently
 from optimization.core.execution import running_below
 from optimization.core.module import Module
-from optimization.core.payloads import remarks
+from optimization.core.payloads import normalize_feedback_payload, remarks
 from optimization.core.tape import with_tapes
 from optimization.core.values import Value, collect_tape_ids, unwrap
 from optimization.losses.judging import TEXTS, ModelJudge, object_schema, tagged
@@ -33,14 +34,15 @@ class CompositeLoss(ModelJudge):
         super().__init__(aggregator if isinstance(aggregator, str) else "judge")
         self.weights: list[float] = []
         self.losses: list[LossModule] = []
-        for i, (loss, weight) in enumerate(losses):
-            if weight < 0:
-                raise ValueError(f"The weight of a loss is 0 or more; {type(loss).__name__} has {weight}.")
+        for i, member in enumerate(losses):
+            loss, weight = _member(member, i)
             self.add_module(str(i), loss)
             self.losses.append(loss)
             self.weights.append(weight)
         if not sum(self.weights):
-            raise ValueError("A composite loss needs one loss or more with a weight above 0.")
+            raise ValueError(
+                "A CompositeLoss needs one loss or more with a weight above 0: give [(loss, weight), ...]."
+            )
         self.aggregator = aggregator
         self.compares = any(loss.compares for loss in self.losses)
         self.gives_score = any(
@@ -92,16 +94,33 @@ class CompositeLoss(ModelJudge):
 
     async def _synthesis(self, said: Sequence[str]) -> list[str]:
         if isinstance(self.aggregator, Module):
-            reply = await self.aggregator(f"{INSTRUCTIONS}\n\n{tagged({'feedback': chr(10).join(said)})}")
-            payload = reply.payload
-            if isinstance(payload, dict):
-                payload = payload.get("actionable_improvements", [])
-            return lines(*payload) if isinstance(payload, list) else lines(str(payload))
+            prompt = f"{INSTRUCTIONS}\n\n{tagged({'feedback': chr(10).join(said)})}"
+            reply = unwrap(await self.aggregator(prompt))
+            if isinstance(reply, dict):
+                reply = reply.get("actionable_improvements", [])
+            return lines(*(text for group in normalize_feedback_payload(reply) for text in group))
         schema = object_schema(actionable_improvements=TEXTS)
         blocks = {"feedback": "\n".join(said)}
         return await self.ask(
             INSTRUCTIONS, blocks, schema, lambda reply: lines(*reply["actionable_improvements"])
         )
+
+
+def _member(given: Any, place: int) -> tuple[LossModule, float]:
+    """A loss and its weight; TypeError or ValueError, in words, for what is no such pair."""
+    if not (isinstance(given, tuple | list) and len(given) == 2):
+        raise TypeError(f"A CompositeLoss takes pairs, [(loss, weight), ...]; member {place} is {given!r}.")
+    loss, weight = given
+    if not isinstance(loss, LossModule):
+        raise TypeError(
+            f"Member {place} of a CompositeLoss is no loss but {loss!r}. A function of (output, target, context) becomes "
+            "one as LossModule(function)."
+        )
+    if not isinstance(weight, int | float) or not 0 <= weight < inf:
+        raise ValueError(
+            f"The weight of a loss in a CompositeLoss is a number, 0 or more; {type(loss).__name__} has {weight!r}."
+        )
+    return loss, weight
 
 
 def weighed(verdict: Value, weight: float) -> str:

@@ -41,7 +41,8 @@ class ScriptedDesk:
         self.questions.append(question)
         if not self._answers:
             raise RuntimeError(
-                f"The scripted desk has no answer left for question {len(self.questions)}, a {question.kind} question."
+                f"The ScriptedDesk has no answer left for question {len(self.questions)}, a {question.kind} question. "
+                "Give it one answer for each question."
             )
         answer = self._answers.popleft()
         return answer if isinstance(answer, list) else [answer]

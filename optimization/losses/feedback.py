@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from optimization.core.constraints import placeholders
 from optimization.core.template import fill
-from optimization.core.values import Value, as_text, unwrap
+from optimization.core.values import Value, unwrap
 from optimization.losses.agreement import pooled
 from optimization.losses.asking import HumanLoss
 from optimization.losses.judging import TEXTS, ModelJudge, case_blocks, object_schema
@@ -32,7 +33,7 @@ class LLMFeedbackLoss(ModelJudge):
         self._schema = object_schema(actionable_improvements=TEXTS)
 
     async def judge(self, output: Any, target: Any, context: Context) -> Value:
-        blocks = {"criteria": self.criteria} | case_blocks(context, target) | {"output": output}
+        blocks = case_blocks({"criteria": self.criteria}, context, {"target": target, "output": output})
         return await self.ask(INSTRUCTIONS, blocks, self._schema, self.read_verdict)
 
     def read_verdict(self, verdict: dict[str, Any]) -> Value:
@@ -48,6 +49,7 @@ class HumanFeedbackLoss(HumanLoss[FeedbackAnswer]):
 
     gives_score = False
     answer_type = FeedbackAnswer
+    slots = ("output", "target", "context")
     asked = "What should be better about this output? One improvement a line; nothing if nothing should."
 
     def __init__(
@@ -57,6 +59,12 @@ class HumanFeedbackLoss(HumanLoss[FeedbackAnswer]):
         desk: FeedbackDesk | None = None,
     ) -> None:
         super().__init__(desk)
+        unknown = [name for name in placeholders(prompt_template or "") if name not in self.slots]
+        if unknown:
+            raise ValueError(
+                f"The prompt_template of {type(self).__name__} has {{{unknown[0]}}}, and what is filled in is "
+                f"{', '.join(f'{{{name}}}' for name in self.slots)}. Write {{{{{unknown[0]}}}}} for plain braces."
+            )
         self.prompt_template = prompt_template
         self.show_context = show_context
 
@@ -75,5 +83,5 @@ class HumanFeedbackLoss(HumanLoss[FeedbackAnswer]):
     def _criteria(self, output: Any, target: Any, context: Context) -> str:
         if self.prompt_template is None:
             return self.asked
-        slots = {"output": output, "target": target, "context": as_text(context)}
-        return fill(self.prompt_template, slots)
+        filled = dict(zip(self.slots, (output, target, context), strict=True))
+        return fill(self.prompt_template, filled)

@@ -36,9 +36,7 @@ class LLMGroupLoss(ComparingLoss, ModelJudge):
         schema = object_schema(
             verdicts={"type": "array", "items": entry, "minItems": len(ids), "maxItems": len(ids)}
         )
-        blocks = (
-            {"criteria": self.criteria} | case_blocks(context, None) | dict(zip(ids, outputs, strict=True))
-        )
+        blocks = case_blocks({"criteria": self.criteria}, context, dict(zip(ids, outputs, strict=True)))
         return await self.ask(INSTRUCTIONS, blocks, schema, partial(self.read_verdict, ids))
 
     def read_verdict(self, ids: list[str], verdict: dict[str, Any]) -> list[Value]:

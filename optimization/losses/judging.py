@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -35,7 +36,7 @@ class ModelJudge(LossModule):
             response_schema=schema,
             schema_name="verdict",
         )
-        verdict, _ = await complete_structured(self.resources, self.alias, request, read)
+        verdict, _ = await complete_structured(self.resources, self.alias, request, read, type(self).__name__)
         return verdict
 
 
@@ -43,15 +44,28 @@ def tagged(blocks: Mapping[str, Any]) -> str:
     """Each block between tags of its name; blank ones left out. No text can close its own block."""
     parts = []
     for name, content in blocks.items():
-        text = as_text(content).replace(f"</{name}", f"<\\/{name}")
+        tag = re.sub(r"[^\w-]+", "_", name)
+        text = re.sub(rf"<\s*/(?=\s*{re.escape(tag)})", r"<\\/", as_text(content), flags=re.IGNORECASE)
         if text.strip():
-            parts.append(f"<{name}>\n{text}\n</{name}>")
+            parts.append(f"<{tag}>\n{text}\n</{tag}>")
     return "\n\n".join(parts)
 
 
-def case_blocks(context: Mapping[str, Any], target: Any) -> dict[str, Any]:
-    """What the output was made from, and what it should be like."""
-    return {**context, "target": target}
+def case_blocks(
+    asked: Mapping[str, Any], context: Mapping[str, Any], judged: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is asked, what the outputs were made from, and what is judged.
+
+    An input of the program never stands in for a block of the judge's: one of the same name is shown as "input_...".
+    """
+    taken = {*asked, *judged}
+    material: dict[str, Any] = {}
+    for name, content in context.items():
+        while name in taken:
+            name = f"input_{name}"
+        material[name] = content
+        taken.add(name)
+    return {**asked, **material, **judged}
 
 
 def object_schema(**properties: Any) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optimization.core.concurrency import concurrently
 from optimization.core.module import Module
-from optimization.core.payloads import as_feedback, normalize_feedback_payload
+from optimization.core.payloads import as_feedback, is_feedback, normalize_feedback_payload
 from optimization.core.values import Value, ValueKind
 
 if TYPE_CHECKING:
@@ -32,10 +32,23 @@ class LossModule(Module):
     gives_score: bool = True
 
     def __init__(self, judge: Callable[..., Any] | None = None) -> None:
+        if judge is not None and not callable(judge):
+            raise TypeError(
+                f"LossModule makes a loss of a function of (output, target, context), not of {judge!r}."
+            )
         self._judge = judge
 
     async def forward(self, output: Any, target: Any = None, *, context: Context | None = None) -> Value:
-        return await self.judge(output, target, context or {})
+        if not isinstance(context, Mapping | None):
+            raise TypeError(
+                f"The context of {type(self).__name__} is a dict of what the output was made from, by name, not {context!r}."
+            )
+        verdict = as_verdict(await self.judge(output, target, dict(context or {})))
+        if verdict.score is not None and not 0.0 <= verdict.score <= 1.0:
+            raise ValueError(
+                f"{type(self).__name__} gave the score {verdict.score!r}: a score is 0 to 1. Scale it where it is made."
+            )
+        return verdict
 
     async def judge(self, output: Any, target: Any, context: Context) -> Value:
         """The feedback on `output`."""
@@ -44,7 +57,7 @@ class LossModule(Module):
         said = self._judge(output, target, context)
         if inspect.isawaitable(said):
             said = await said
-        return as_feedback(said)
+        return as_verdict(said)
 
     async def together(
         self, outputs: Sequence[Any], target: Any = None, *, context: Context | None = None
@@ -64,6 +77,11 @@ class LossModule(Module):
         from optimization.core.backward import BackwardResult  # kept out of the way of importing a loss
 
         return BackwardResult({self.passes_tapes_of: feedback})
+
+
+def as_verdict(said: Any) -> Value:
+    """What a judge said, as feedback; feedback stays as it is."""
+    return said if is_feedback(said) else as_feedback(said)
 
 
 def feedback_value(payload: Any, score: float | None = None, **meta: Any) -> Value:

@@ -29,6 +29,8 @@ Pair = tuple[Value, Value]
 class _Preference(ComparingLoss):
     """What both kinds share: the output against the target, or `compare(a, b)`."""
 
+    criteria: str
+
     async def judge(self, output: Any, target: Any, context: Context) -> Value:
         if target is None:
             raise ValueError(
@@ -52,6 +54,13 @@ class _Preference(ComparingLoss):
         return await self.judge_pair(outputs[0], outputs[1], context)
 
     async def judge_pair(self, a: Any, b: Any, context: Context) -> Pair:
+        """Nobody is asked about two outputs that are the same: that is a tie."""
+        if unwrap(a) == unwrap(b):
+            same = feedback_value([], SCORES["tie"][0], criteria=self.criteria, choices=["tie"], answers=0)
+            return same, same
+        return await self.judge_unlike(a, b, context)
+
+    async def judge_unlike(self, a: Any, b: Any, context: Context) -> Pair:
         raise NotImplementedError
 
 
@@ -66,8 +75,8 @@ class LLMPreferenceLoss(_Preference, ModelJudge):
             winner={"type": "string", "enum": list(SCORES)}, **dict.fromkeys(said, TEXT)
         )
 
-    async def judge_pair(self, a: Any, b: Any, context: Context) -> Pair:
-        blocks = {"criteria": self.criteria} | case_blocks(context, None) | {"output_a": a, "output_b": b}
+    async def judge_unlike(self, a: Any, b: Any, context: Context) -> Pair:
+        blocks = case_blocks({"criteria": self.criteria}, context, {"output_a": a, "output_b": b})
         return await self.ask(INSTRUCTIONS, blocks, self._schema, self.read_verdict)
 
     def read_verdict(self, verdict: dict[str, Any]) -> Pair:
@@ -120,11 +129,7 @@ class HumanPreferenceLoss(_Preference, HumanLoss[PreferenceAnswer]):
         )
         return first, second
 
-    async def judge_pair(self, a: Any, b: Any, context: Context) -> Pair:
-        """Nobody is asked about two outputs that are the same: that is a tie."""
-        if unwrap(a) == unwrap(b):
-            same = feedback_value([], SCORES["tie"][0], criteria=self.criteria, choices=["tie"], answers=0)
-            return same, same
+    async def judge_unlike(self, a: Any, b: Any, context: Context) -> Pair:
         return self.read_pair(await self.ask(self.question(a, b, context)))
 
 

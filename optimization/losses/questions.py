@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter
 
+Score = int | Annotated[float, Field(allow_inf_nan=False)]
+
 
 class RubricLevel(BaseModel):
     """One level of a rubric: its score, a short label and what it means."""
 
     model_config = ConfigDict(frozen=True)
 
-    score: int | float
+    score: Score
     label: str
     description: str = ""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from statistics import fmean
 from typing import Any
 
 from optimization.core.bounds import TwoOrMore
 from optimization.core.values import Value, unwrap
-from optimization.losses.agreement import pooled
+from optimization.losses.agreement import pooled, weighed_mean
 from optimization.losses.answers import ranking_problems
 from optimization.losses.asking import HumanLoss
 from optimization.losses.comparing import ComparingLoss
@@ -28,6 +29,7 @@ INSTRUCTIONS = (
 class _Ranking(ComparingLoss):
     """What both kinds share: `rank(outputs)`."""
 
+    criteria: str
     n: int | None = None
 
     async def judge(self, output: Any, target: Any, context: Context) -> Value:
@@ -39,6 +41,13 @@ class _Ranking(ComparingLoss):
         self.check_count(len(outputs))
         return (await self.judge_together(outputs, context))[0]
 
+    def _outputs_wanted(self, n: int | None) -> int | None:
+        if n is not None and n < 2:
+            raise ValueError(
+                f"{type(self).__name__} ranks two outputs or more: n={n} is too few. Leave n out for any number."
+            )
+        return n
+
     def misfit_target(self, target: Any) -> str | None:
         return super().misfit_target(target) or self.misfit(len(_among(None, target)))
 
@@ -48,10 +57,29 @@ class _Ranking(ComparingLoss):
 
     def misfit(self, count: int) -> str | None:
         if count < 2:
-            return f"{type(self).__name__} ranks two outputs or more; {count} were given."
+            return f"{type(self).__name__} ranks two outputs or more; {count} were given. Give more, or judge each by a rubric."
         if self.n is not None and count != self.n:
-            return f"{type(self).__name__} was made for {self.n} outputs; {count} were given."
+            return f"{type(self).__name__} was made for {self.n} outputs; {count} were given. Give {self.n}, or leave n out."
         return None
+
+    async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
+        """Outputs that are the same are asked about once; if all are, nobody is asked."""
+        distinct: list[Any] = []
+        for output in outputs:
+            if output not in distinct:
+                distinct.append(output)
+        if len(distinct) == 1:
+            total = len(outputs)
+            rank = fmean(range(1, total + 1))
+            meta = {"criteria": self.criteria, "answers": 0, "rank": rank, "total": total}
+            return [feedback_value([], rank_score(rank, total), **meta) for _ in outputs]
+        return await self.judge_distinct(distinct, [distinct.index(output) for output in outputs], context)
+
+    async def judge_distinct(
+        self, distinct: list[Any], asked: Sequence[int], context: Context
+    ) -> list[Value]:
+        """The feedback on each output, output i being `distinct[asked[i]]`."""
+        raise NotImplementedError
 
 
 class LLMRankingLoss(_Ranking, ModelJudge):
@@ -60,10 +88,12 @@ class LLMRankingLoss(_Ranking, ModelJudge):
     def __init__(self, criteria: str, n: TwoOrMore | None = None, alias: str = "judge") -> None:
         ModelJudge.__init__(self, alias)
         self.criteria = criteria
-        self.n = n
+        self.n = self._outputs_wanted(n)
 
-    async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
-        total = len(outputs)
+    async def judge_distinct(
+        self, distinct: list[Any], asked: Sequence[int], context: Context
+    ) -> list[Value]:
+        total = len(distinct)
         number = {"type": "integer", "minimum": 1, "maximum": total}
         schema = object_schema(
             ranking={"type": "array", "items": number, "minItems": total, "maxItems": total},
@@ -71,24 +101,22 @@ class LLMRankingLoss(_Ranking, ModelJudge):
             worst_issues=TEXT,
             comparison=TEXT,
         )
-        blocks = {"criteria": self.criteria} | case_blocks(context, None)
-        blocks |= {f"output_{i}": output for i, output in enumerate(outputs, 1)}
-        return await self.ask(INSTRUCTIONS, blocks, schema, self.read_verdict)
+        numbered = {f"output_{i}": output for i, output in enumerate(distinct, 1)}
+        blocks = case_blocks({"criteria": self.criteria}, context, numbered)
+        return await self.ask(INSTRUCTIONS, blocks, schema, partial(self.read_verdict, asked=asked))
 
-    def read_verdict(self, verdict: dict[str, Any]) -> list[Value]:
+    def read_verdict(self, verdict: dict[str, Any], asked: Sequence[int] = ()) -> list[Value]:
+        """The feedback on each output; `asked` as in HumanRankingLoss.read_all."""
         order, total = verdict["ranking"], len(verdict["ranking"])
         if sorted(order) != list(range(1, total + 1)):
             raise ValueError(f"ranking must have each number from 1 to {total} once, not {order}")
         said = {order[0]: verdict["best_qualities"], order[-1]: verdict["worst_issues"]}
+        numbers = [i + 1 for i in asked or range(total)]
+        ranks = mean_ranks([order.index(number) + 1 for number in numbers])
+        meta = {"criteria": self.criteria, "comparison": verdict["comparison"]}
         return [
-            _ranked(
-                order.index(number) + 1,
-                total,
-                lines(said.get(number, "")),
-                criteria=self.criteria,
-                comparison=verdict["comparison"],
-            )
-            for number in range(1, total + 1)
+            _ranked(rank, len(numbers), lines(said.get(number, "")), **meta)
+            for number, rank in zip(numbers, ranks, strict=True)
         ]
 
 
@@ -106,7 +134,7 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
     ) -> None:
         HumanLoss.__init__(self, desk)
         self.criteria = criteria
-        self.n = n
+        self.n = self._outputs_wanted(n)
         self.allow_ties = allow_ties
 
     def question(self, output: Any, target: Any = None, context: Context | None = None) -> RankingQuestion:
@@ -133,38 +161,42 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         if not given and asked:
             return [pooled([], [], criteria=self.criteria) for _ in asked]
         if not given:
-            raise ValueError(f"{type(self).__name__} has no answers to read.")
-        for answer in given:
-            problems = ranking_problems(answer, len(given[0].ranks), self.allow_ties)
-            if problems:
-                raise ValueError(problems[0].message)
+            raise ValueError(
+                f"{type(self).__name__} has no answers to read, so it does not know how many outputs there are. Give one "
+                "answer or more."
+            )
         asked = asked or range(len(given[0].ranks))
+        for answer in given:
+            self._check(answer, max(asked) + 1)
         ranks = [mean_ranks([answer.ranks[i] for i in asked]) for answer in given]
         return [
             self._pooled(given, [row[place] for row in ranks], i, len(asked)) for place, i in enumerate(asked)
         ]
 
-    async def judge_together(self, outputs: list[Any], context: Context) -> list[Value]:
-        """Outputs that are the same are asked about once; if all are, nobody is asked."""
-        distinct: list[Any] = []
-        for output in outputs:
-            if output not in distinct:
-                distinct.append(output)
-        if len(distinct) == 1:
-            total = len(outputs)
-            rank = fmean(range(1, total + 1))
-            meta = {"criteria": self.criteria, "answers": 0, "rank": rank, "total": total}
-            return [feedback_value([], rank_score(rank, total), **meta) for _ in outputs]
-        asked = [distinct.index(output) for output in outputs]
+    def _check(self, answer: RankingAnswer, total: int) -> None:
+        """ValueError for ranks that are no order of `total` outputs."""
+        problems = ranking_problems(answer, total, self.allow_ties)
+        if not problems:
+            return
+        remedy = "Give each output a rank of its own, 1 the best"
+        if not self.allow_ties:
+            remedy += f", or make the {type(self).__name__} with allow_ties=True"
+        raise ValueError(
+            f"{type(self).__name__} cannot read the ranks {answer.ranks}: {problems[0].message} {remedy}."
+        )
+
+    async def judge_distinct(
+        self, distinct: list[Any], asked: Sequence[int], context: Context
+    ) -> list[Value]:
         return self.read_all(await self.ask(self.question(distinct, None, context)), asked)
 
     def _pooled(self, answers: Sequence[RankingAnswer], ranks: list[float], i: int, total: int) -> Value:
         notes = [lines(*answer.notes[i : i + 1]) + answer.said_of_words(i) for answer in answers]
-        rank = fmean(ranks)
+        weights = [answer.weight for answer in answers]
+        rank = weighed_mean(ranks, weights)
         if not any(notes):
             notes[0] = [_placed(rank, total)]
         scores = [rank_score(one, total) for one in ranks]
-        weights = [answer.weight for answer in answers]
         return pooled(notes, scores, weights, rank=rank, total=total, criteria=self.criteria)
 
 
@@ -188,7 +220,7 @@ def _placed(rank: float, total: int) -> str:
     return f"Ranked #{rank:g}/{total}."
 
 
-def _ranked(rank: int, total: int, said: list[str], **meta: Any) -> Value:
+def _ranked(rank: float, total: int, said: list[str], **meta: Any) -> Value:
     return feedback_value(
         said or _placed(rank, total), rank_score(rank, total), rank=rank, total=total, **meta
     )

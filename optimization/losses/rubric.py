@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 from optimization.core.values import Value, unwrap
-from optimization.losses.agreement import pooled
+from optimization.losses.agreement import pooled, weighed_mean
 from optimization.losses.asking import HumanLoss
 from optimization.losses.aspects import Rubric
 from optimization.losses.judging import TEXT, TEXTS, ModelJudge, case_blocks, object_schema
@@ -38,7 +37,7 @@ class LLMRubricLoss(ModelJudge):
     def __init__(self, criteria: str, rubric: Levels, alias: str = "judge", aspects: Aspects = ()) -> None:
         super().__init__(alias)
         self.criteria = criteria
-        self.rubric = Rubric(rubric, aspects)
+        self.rubric = Rubric(rubric, aspects, type(self).__name__)
         chosen: dict[str, Any] = {"score": _one_of(self.rubric.levels)}
         if self.rubric.aspects:
             levels = {aspect.name: _one_of(self.rubric.levels_of(aspect)) for aspect in self.rubric.aspects}
@@ -48,10 +47,9 @@ class LLMRubricLoss(ModelJudge):
         self._instructions = INSTRUCTIONS.format(for_each=for_each, score=next(iter(chosen)))
 
     async def judge(self, output: Any, target: Any, context: Context) -> Value:
-        blocks = {"criteria": self.criteria, "rubric": str(self.rubric)} | case_blocks(context, target)
-        return await self.ask(
-            self._instructions, blocks | {"output": output}, self._schema, self.read_verdict
-        )
+        asked = {"criteria": self.criteria, "rubric": str(self.rubric)}
+        blocks = case_blocks(asked, context, {"target": target, "output": output})
+        return await self.ask(self._instructions, blocks, self._schema, self.read_verdict)
 
     def read_verdict(self, verdict: dict[str, Any]) -> Value:
         meta = {"criteria": self.criteria, "justification": verdict["justification"]}
@@ -88,7 +86,7 @@ class HumanRubricLoss(HumanLoss[RubricAnswer]):
     ) -> None:
         super().__init__(desk)
         self.criteria = criteria
-        self.rubric = Rubric(rubric, aspects)
+        self.rubric = Rubric(rubric, aspects, type(self).__name__)
         self.require_feedback = require_feedback
 
     def question(self, output: Any, target: Any = None, context: Context | None = None) -> RubricQuestion:
@@ -104,17 +102,19 @@ class HumanRubricLoss(HumanLoss[RubricAnswer]):
 
     def read(self, answers: Sequence[Answer]) -> Value:
         given = self.fitting(answers)
+        weights = [answer.weight for answer in given]
         meta: dict[str, Any] = {"criteria": self.criteria}
         if given:
             raw_scores = [self.rubric.raw(answer) for answer in given]
-            meta |= {"raw_score": fmean(raw_scores), "raw_scores": raw_scores}
+            meta |= {"raw_score": weighed_mean(raw_scores, weights), "raw_scores": raw_scores}
             meta["justification"] = "\n".join(
                 answer.justification for answer in given if answer.justification
             )
         if given and self.rubric.aspects:
             shares = [self.rubric.shares(answer.scores) for answer in given]
-            meta["aspects"] = {name: fmean(share[name] for share in shares) for name in shares[0]}
+            meta["aspects"] = {
+                name: weighed_mean([share[name] for share in shares], weights) for name in shares[0]
+            }
         scores = [self.rubric.share(answer) for answer in given]
         said = [answer.improvements + answer.said_of_words() for answer in given]
-        weights = [answer.weight for answer in given]
         return pooled(said, scores, weights, **meta)

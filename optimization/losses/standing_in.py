@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from optimization.llm.messages import Completion, CompletionRequest, Resources
@@ -55,7 +56,7 @@ class _Preference(LLMPreferenceLoss):
 class _Ranking(LLMRankingLoss):
     """The verdict as the model gave it, once it is found to be one."""
 
-    def read_verdict(self, verdict: dict[str, Any]) -> Any:
+    def read_verdict(self, verdict: dict[str, Any], asked: Sequence[int] = ()) -> Any:
         super().read_verdict(verdict)
         return verdict
 

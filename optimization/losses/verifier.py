@@ -8,7 +8,7 @@ from typing import Any
 
 from optimization.core.values import Value
 from optimization.losses.module import Context, LossModule, feedback_value
-from optimization.losses.verifiers import verifier_named
+from optimization.losses.verifiers import verifier_named, verifier_names
 
 Verifier = Callable[..., Any]
 
@@ -29,7 +29,13 @@ class VerifierLoss(LossModule):
         if isinstance(verifier, str):
             verifier = verifier_named(verifier)
         elif isinstance(verifier, Mapping):
-            verifier = verifier_named(**verifier)
+            arguments = dict(verifier)
+            verifier = verifier_named(str(arguments.pop("name", None)), **arguments)
+        elif not callable(verifier):
+            raise TypeError(
+                f"The verifier of a VerifierLoss is a function of the output, or one by name, not {verifier!r}. "
+                f"Names: {', '.join(verifier_names())}."
+            )
         self.verifier: Verifier = verifier
         self.success_feedback = success_feedback
         self._accepts = _parameters(verifier) & {"target", "context"}
@@ -39,13 +45,20 @@ class VerifierLoss(LossModule):
         verdict = self.verifier(output, **{name: offered[name] for name in self._accepts})
         if inspect.isawaitable(verdict):
             verdict = await verdict
-        if not (isinstance(verdict, tuple) and len(verdict) == 2):
-            raise TypeError(f"A verifier answers (passed, message), and this one answered {verdict!r}.")
+        if not (isinstance(verdict, tuple) and len(verdict) == 2 and verdict[0] in (True, False)):
+            raise TypeError(
+                f"A verifier answers (passed, message), passed being True or False; {_called(self.verifier)} answered "
+                f"{verdict!r}. Return for example (False, 'Say when it arrives.')."
+            )
         passed, message = verdict
         if passed:
             return feedback_value([], 1.0, message=self.success_feedback)
         said = message or "The output did not pass verification."
         return feedback_value(said, 0.0, message=said)
+
+
+def _called(verifier: Verifier) -> str:
+    return str(getattr(verifier, "__qualname__", None) or repr(verifier))
 
 
 def _parameters(verifier: Verifier) -> frozenset[str]:

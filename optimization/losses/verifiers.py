@@ -8,20 +8,21 @@ where it wants one, and answers (passed, message). A plug-in offers a factory un
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import math
 import re
 import tomllib
+import warnings
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
+import yaml
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse as parse_path
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
 
-from optimization.core.calls import FENCED, parse_json
+from optimization.core.structured import check_schema, fenced_blocks, misfit, parse_json
 from optimization.core.values import as_text
 
 GROUP = "handgrad.verifiers"
@@ -29,7 +30,13 @@ GROUP = "handgrad.verifiers"
 Verdict = tuple[bool, str]
 Check = Callable[..., Verdict]
 Unit = Literal["words", "characters", "lines"]
-Language = Literal["json", "python", "toml"]
+Language = Literal["json", "python", "toml", "yaml"]
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "json": json.loads,
+    "python": ast.parse,
+    "toml": tomllib.loads,
+    "yaml": yaml.safe_load,
+}
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
 
 
@@ -62,6 +69,10 @@ def regex(pattern: str, *, full: bool = False, message: str = "") -> Check:
 
 def contains(text: str | list[str] | None = None, *, ignore_case: bool = False) -> Check:
     """Every text, or the target where none is given, stands in the output."""
+    if text is not None and not text:
+        raise ValueError(
+            "The contains verifier has no text to look for: give text, or leave it out for the target."
+        )
 
     def check(output: Any, target: Any = None) -> Verdict:
         wanted = _wanted(text, target, "contains")
@@ -75,20 +86,17 @@ def contains(text: str | list[str] | None = None, *, ignore_case: bool = False) 
 
 def json_schema(schema: dict[str, Any]) -> Check:
     """The output is JSON, alone or in a code fence, that satisfies the schema."""
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"The JSON schema of the verifier is not valid: {error.message}") from None
-    validator = Draft202012Validator(schema)
+    check_schema(schema, "The schema of the json_schema verifier")
 
     def check(output: Any) -> Verdict:
         try:
-            error = best_match(validator.iter_errors(_data(output)))
+            found = misfit(_data(output), schema)
         except ValueError as problem:
             return False, f"The output must be JSON: {problem}."
-        if error is None:
+        if found is None:
             return True, ""
-        return False, f"The output's JSON is wrong at {error.json_path}: {error.message}."
+        place, wrong = found
+        return False, f"The output's JSON is wrong at {place}: {wrong}."
 
     return check
 
@@ -98,7 +106,7 @@ def json_path(path: str, expected: Any = None, *, match_target: bool = False) ->
     try:
         compiled = parse_path(path)
     except JSONPathError as error:
-        raise ValueError(f"The JSON path {path!r} of the verifier cannot be read: {error}") from None
+        raise ValueError(f"The path {path!r} of the json_path verifier cannot be read: {error}") from None
 
     def check(output: Any, target: Any = None) -> Verdict:
         try:
@@ -108,8 +116,9 @@ def json_path(path: str, expected: Any = None, *, match_target: bool = False) ->
         wanted = _wanted(None, target, "json_path") if match_target else expected
         if not found:
             return False, f"The output's JSON must have something at {path}."
+        same = (one == wanted and isinstance(one, bool) == isinstance(wanted, bool) for one in found)
         return (
-            wanted is None or wanted in found,
+            wanted is None or any(same),
             f"The output's JSON must have {wanted!r} at {path}, not {found[0]!r}.",
         )
 
@@ -118,16 +127,23 @@ def json_path(path: str, expected: Any = None, *, match_target: bool = False) ->
 
 def numeric(expected: float | None = None, *, tolerance: float = 0.0, relative: float = 0.0) -> Check:
     """The last number in the output is within `tolerance`, or `relative` of the value, of `expected` or the target."""
+    for name, bound in (("tolerance", tolerance), ("relative", relative)):
+        if not 0 <= bound < math.inf:
+            raise ValueError(f"The numeric verifier's {name} is 0 or more, not {bound}.")
+    if expected is not None and _number(expected) is None:
+        raise ValueError(f"The numeric verifier's expected is a number, not {expected!r}.")
 
     def check(output: Any, target: Any = None) -> Verdict:
         wanted = _number(_wanted(expected, target, "numeric"))
         given = _number(output)
         if wanted is None:
-            raise ValueError(f"The target {target!r} of the numeric verifier has no number in it.")
+            raise ValueError(
+                f"The numeric verifier finds no number in the example's target {target!r}. Give it one, or expected=."
+            )
         if given is None:
-            return False, f"The output must give a number, {wanted:g}."
+            return False, f"The output must give a number, {wanted:.15g}."
         close = math.isclose(given, wanted, rel_tol=relative, abs_tol=tolerance)
-        return close, f"The output's number is {given:g} and must be {wanted:g}."
+        return close, f"The output's number is {given:.15g} and must be {wanted:.15g}."
 
     return check
 
@@ -140,7 +156,11 @@ def length(minimum: int = 0, maximum: int | None = None, *, unit: Unit = "words"
         "lines": lambda text: text.splitlines(),
     }
     if unit not in counts:
-        raise ValueError(f"Length is counted in {', '.join(counts)}, not {unit!r}.")
+        raise ValueError(f"The length verifier counts {', '.join(counts)}, not {unit!r}.")
+    if minimum < 0 or (maximum is not None and maximum < minimum):
+        raise ValueError(
+            f"No output has {minimum} to {maximum} {unit}: give the length verifier other bounds."
+        )
 
     def check(output: Any) -> Verdict:
         size = len(counts[unit](as_text(output)))
@@ -155,24 +175,21 @@ def length(minimum: int = 0, maximum: int | None = None, *, unit: Unit = "words"
 
 
 def code_fence(language: Language = "json") -> Check:
-    """The output has a fenced code block whose content parses as json, python or toml."""
-    parsers: dict[str, Callable[[str], Any]] = {
-        "json": json.loads,
-        "python": ast.parse,
-        "toml": tomllib.loads,
-    }
-    if language not in parsers:
-        raise ValueError(f"Code is parsed as {', '.join(parsers)}, not as {language!r}.")
+    """The output has a fenced code block whose content parses as json, python, toml or yaml.
+
+    Of several blocks those called `language` are read, or all where none is; every one of them must parse.
+    """
+    if language not in PARSERS:
+        raise ValueError(f"The code_fence verifier parses {', '.join(PARSERS)}, not {language!r}.")
 
     def check(output: Any) -> Verdict:
-        fenced = FENCED.search(as_text(output))
-        if fenced is None:
+        blocks = fenced_blocks(as_text(output))
+        if not blocks:
             return False, "The output must have its code in a block fenced by ```."
-        try:
-            parsers[language](fenced.group(1))
-        except (ValueError, SyntaxError) as error:
-            return False, f"The code block must be valid {language}: {error}."
-        return True, ""
+        named = [code for name, code in blocks if name.casefold() == language]
+        problems = (_syntax_problem(code, language) for code in named or [code for _, code in blocks])
+        problem = next(filter(None, problems), None)
+        return problem is None, f"The code block must be valid {language}: {problem}."
 
     return check
 
@@ -197,15 +214,20 @@ def verifier_named(name: str, **arguments: Any) -> Check:
         raise ValueError(f"No verifier {name!r}. There are: {', '.join(verifier_names())}.")
     try:
         made: Check = factory(**arguments)
-    except (TypeError, re.error) as error:
-        raise ValueError(f"Verifier {name!r} cannot be made with {sorted(arguments)}: {error}") from None
+    except (TypeError, AttributeError, re.error) as error:
+        raise ValueError(
+            f"Verifier {name!r} cannot be made with {arguments}: {error}. It takes {inspect.signature(factory)}."
+        ) from None
     return made
 
 
 def _wanted(expected: Any, target: Any, name: str) -> Any:
     wanted = expected if expected is not None else target
     if wanted is None:
-        raise ValueError(f"The {name} verifier has nothing to compare with: the example has no target.")
+        raise ValueError(
+            f"The {name} verifier has nothing to compare with: the example has no target. Give it one, or configure "
+            "the verifier with what it expects."
+        )
     return wanted
 
 
@@ -214,7 +236,19 @@ def _data(output: Any) -> Any:
 
 
 def _number(x: Any) -> float | None:
-    if isinstance(x, int | float) and not isinstance(x, bool):
-        return float(x)
-    found = NUMBER.findall(as_text(x))
+    if isinstance(x, float) and math.isnan(x):
+        return None
+    found = NUMBER.findall(as_text(x)) if not isinstance(x, bool) else []
     return float(found[-1].replace(",", "")) if found else None
+
+
+def _syntax_problem(code: str, language: Language) -> str | None:
+    """Why code does not parse, on one line, or None."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what Python would warn of in code is no syntax error
+            PARSERS[language](code)
+    except (RecursionError, MemoryError):
+        return "it is nested too deeply"
+    except (ValueError, SyntaxError, yaml.YAMLError) as error:
+        return " ".join(str(error).split())
+    return None

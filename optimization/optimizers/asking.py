@@ -8,7 +8,8 @@ from typing import Any
 from optimization.core.calls import read_reply
 from optimization.core.constraints import Constraint
 from optimization.core.errors import OptimizationError
-from optimization.llm.messages import CompletionRequest, Resources
+from optimization.llm.errors import EmptyReply
+from optimization.llm.messages import Completion, CompletionRequest, Resources
 from optimization.llm.scope import scoped
 from optimization.optimizers.prompts import CHECK_SCHEMA, UPDATE_SCHEMA, Rejected, check_request
 
@@ -52,7 +53,7 @@ class Asking:
         rejected: list[Rejected] = []
         for attempt in range(self.max_retries + 1):
             with scoped(phase="update", node=self.name, sample=self.sample, retry=attempt):
-                completion = await self.resources.complete(self.alias, request(rejected))
+                completion = await answered(self.resources, self.alias, request(rejected), self.name)
             try:
                 value = read_object(completion.text, UPDATE_SCHEMA)["value"].strip()
             except ValueError as error:
@@ -82,6 +83,16 @@ class Asking:
         return (
             None if verdict["kept"] else verdict["problem"].strip() or f"it breaks one of: {'; '.join(texts)}"
         )
+
+
+async def answered(
+    resources: Resources, alias: str, request: CompletionRequest, parameter: str
+) -> Completion:
+    """The model's reply. OptimizationError, about the parameter, where it stays empty however often it is asked."""
+    try:
+        return await resources.complete(alias, request)
+    except EmptyReply as error:
+        raise OptimizationError(parameter, error.attempts, str(error)) from error
 
 
 def read_object(text: str, schema: dict[str, Any]) -> dict[str, Any]:

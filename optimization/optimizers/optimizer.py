@@ -15,13 +15,14 @@ import inspect
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from optimization.core.active import ReasoningModel, activate, activated
 from optimization.core.binding import as_resources
 from optimization.core.parameter import Parameter
 from optimization.core.record import ForwardRecord
 from optimization.llm.messages import Resources
+from optimization.optimizers.settings import Settings, settled
 from optimization.optimizers.state import load_state, pack_state
 
 Proposal = dict[str, str]
@@ -36,10 +37,13 @@ class Optimizer:
     `params` come in a fixed order: parameters, (name, parameter) pairs as `named_parameters()` gives them, or groups,
     dicts with "params" and settings of their own. `defaults` are the settings of a group that does not name them.
     `state` is the optimizer's own, by parameter. A parameter's name is the one given, or its own, made unique.
+    A subclass with settings says in `Settings` what they are.
     """
 
+    Settings: ClassVar[type[Settings] | None] = None
+
     def __init__(self, params: Params, defaults: Mapping[str, Any] | None = None) -> None:
-        self.defaults: dict[str, Any] = dict(defaults or {})
+        self.defaults: dict[str, Any] = settled(self.Settings, defaults or {}, type(self).__name__)
         self.param_groups: list[Group] = []
         self.state: defaultdict[Parameter, dict[str, Any]] = defaultdict(dict)
         self.records: dict[str, ForwardRecord] = {}
@@ -54,10 +58,20 @@ class Optimizer:
         groups = given if isinstance(given[0], Mapping) else [{"params": given}]
         for group in groups:
             self.add_param_group(group)
+        if not any(parameter.requires_grad for parameter in self._names):
+            raise ValueError(
+                "None of the optimizer's parameters learns. A system prompt given as text is fixed; one that learns is "
+                "Parameter(text, description)."
+            )
         activate(self)
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add parameters with settings of their own. ValueError for an unknown setting or a parameter held already."""
+        if not isinstance(group, Mapping) or "params" not in group:
+            raise TypeError(
+                'A parameter group is a dict with "params" and the settings of its own, such as '
+                f'{{"params": module.parameters()}}, not {group!r}.'
+            )
         unknown = group.keys() - self.defaults.keys() - {"params"}
         if unknown:
             raise ValueError(
@@ -72,17 +86,17 @@ class Optimizer:
             if parameter in self._names or parameter in added:
                 raise ValueError(f"Parameter {parameter.name!r} was given to the optimizer twice.")
             added[parameter] = name
-        settled = {**self.defaults, **group, "params": list(added)}
-        self.check_group(settled)
+        settings = self._settled(len(self.param_groups), {**self.defaults, **group})
         taken = set(self._names.values())
         for parameter, name in added.items():
             self._names[parameter] = _unique(name or parameter.name, taken)
             self._groups[parameter] = len(self.param_groups)
             taken.add(self._names[parameter])
-        self.param_groups.append(settled)
+        self.param_groups.append({**settings, "params": list(added)})
 
-    def check_group(self, group: Group) -> None:
-        """Raise ValueError for settings that make no sense; subclasses with settings override this."""
+    def _settled(self, place: int, group: Mapping[str, Any]) -> Group:
+        settings = {name: value for name, value in group.items() if name != "params"}
+        return settled(self.Settings, settings, f"{type(self).__name__}, parameter group {place}")
 
     # -- what backward leaves --------------------------------------------------------------------------------
 
@@ -208,9 +222,12 @@ class Optimizer:
         """Take over a `state_dict()`, after a JSON round trip too.
 
         `model_clients` gives a client for each setting that held one; the stored usage is added to it. ValueError if
-        the groups differ in number or size, or a client is missing; nothing is changed then.
+        the groups differ in number or size, a client is missing, or the state is that of an optimizer of another kind;
+        nothing is changed then.
         """
-        self.state, self.param_groups = load_state(state, self.param_groups, model_clients or {})
+        self.state, self.param_groups = load_state(
+            state, self.param_groups, model_clients or {}, self._settled
+        )
 
     @contextmanager
     def _pending(self) -> Iterator[None]:
@@ -233,8 +250,15 @@ class Optimizer:
 def _in_order(params: Any) -> list[Any]:
     if isinstance(params, Parameter):
         return [params]
+    if isinstance(params, Mapping):
+        return [params]
     if isinstance(params, set | frozenset):
         raise TypeError("An optimizer's parameters need an order that never changes: give a list, not a set.")
+    if not isinstance(params, Iterable):
+        raise TypeError(
+            "An optimizer's parameters are a list such as module.parameters(), or groups of them, not "
+            f"{type(params).__name__}."
+        )
     return list(params)
 
 

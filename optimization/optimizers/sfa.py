@@ -9,20 +9,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from optimization.core.active import ReasoningModel
 from optimization.core.bounds import NotNegative, Positive, Share
 from optimization.core.concurrency import concurrently
-from optimization.core.constraints import Constraint, as_constraint
+from optimization.core.constraints import Constraint
 from optimization.core.errors import OptimizationError
 from optimization.core.inference import LLMInference
 from optimization.core.parameter import Parameter
 from optimization.llm.scope import scoped
-from optimization.optimizers.asking import AGGREGATOR, Asking, read_object
+from optimization.optimizers.asking import AGGREGATOR, Asking, answered, read_object
 from optimization.optimizers.cases import Case, cases_in, counted
 from optimization.optimizers.levels import UpdateOrder, Upstream
-from optimization.optimizers.optimizer import Group, Optimizer, Params, Proposal
+from optimization.optimizers.optimizer import Optimizer, Params, Proposal
 from optimization.optimizers.prompts import (
     SUMMARY_SCHEMA,
     Change,
@@ -30,6 +30,16 @@ from optimization.optimizers.prompts import (
     summary_request,
     update_request,
 )
+from optimization.optimizers.settings import Constraints, Settings
+
+
+class SFASettings(Settings):
+    """What a group may set."""
+
+    conservatism: Share
+    max_retries: NotNegative
+    constraints: Constraints
+    max_tokens: Positive | None
 
 
 class SFAOptimizer(Optimizer):
@@ -39,6 +49,8 @@ class SFAOptimizer(Optimizer):
     asked for again. `reasoning_model` answers modules that reason during backward: an endpoint's alias, or an async
     function of a prompt. `constraints` hold for every parameter, besides its own. `max_tokens` bounds each reply.
     """
+
+    Settings: ClassVar[type[Settings] | None] = SFASettings
 
     def __init__(
         self,
@@ -51,21 +63,20 @@ class SFAOptimizer(Optimizer):
         max_tokens: Positive | None = 4096,
     ) -> None:
         reasons = LLMInference(reasoning_model) if isinstance(reasoning_model, str) else reasoning_model
+        if reasons is not None and not callable(reasons):
+            raise ValueError(
+                f"reasoning_model is an endpoint's alias or an async function of a prompt, not {reasoning_model!r}."
+            )
         self._reasoning_model: ReasoningModel | None = reasons
-        defaults = {
-            "conservatism": conservatism,
-            "max_retries": max_retries,
-            "constraints": tuple(as_constraint(constraint) for constraint in constraints),
-            "max_tokens": max_tokens,
-        }
-        self.check_group(defaults)
-        super().__init__(params, defaults)
-
-    def check_group(self, group: Group) -> None:
-        if not 0.0 <= group["conservatism"] <= 1.0:
-            raise ValueError(f"conservatism must be from 0 to 1, not {group['conservatism']!r}.")
-        if not (isinstance(group["max_retries"], int) and group["max_retries"] >= 0):
-            raise ValueError(f"max_retries must be 0 or more, not {group['max_retries']!r}.")
+        super().__init__(
+            params,
+            {
+                "conservatism": conservatism,
+                "max_retries": max_retries,
+                "constraints": constraints,
+                "max_tokens": max_tokens,
+            },
+        )
 
     @property
     def reasoning_model(self) -> ReasoningModel | None:
@@ -101,7 +112,7 @@ class SFAOptimizer(Optimizer):
         problem = ""
         for attempt in range(group["max_retries"] + 1):
             with scoped(phase="aggregate", node=name, sample=0, retry=attempt):
-                completion = await self.resources.complete(AGGREGATOR, request)
+                completion = await answered(self.resources, AGGREGATOR, request, name)
             try:
                 lines = read_object(completion.text, SUMMARY_SCHEMA)["summary"]
             except ValueError as error:

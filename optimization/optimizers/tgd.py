@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Annotated, Any, ClassVar, TypedDict, Unpack, get_type_hints
 
-from optimization.core.bounds import NotNegative, Positive
+from pydantic import Field, PlainValidator, ValidationError, create_model
+
+from optimization.core.bounds import NotNegative, Positive, Temperature
 from optimization.core.concurrency import concurrently
-from optimization.core.constraints import Constraint, as_constraint
+from optimization.core.constraints import Constraint
 from optimization.core.parameter import Parameter
 from optimization.llm.messages import CompletionRequest, Message, Resources
 from optimization.optimizers.asking import UPDATER as UPDATER_ALIAS
 from optimization.optimizers.asking import Asking
 from optimization.optimizers.cases import cases_in, counted
-from optimization.optimizers.optimizer import Group, Optimizer, Params, Proposal
+from optimization.optimizers.optimizer import Optimizer, Params, Proposal
 from optimization.optimizers.prompts import (
     UPDATE_SCHEMA,
     UPDATER,
@@ -29,14 +31,39 @@ from optimization.optimizers.prompts import (
     listed,
     rejections,
 )
+from optimization.optimizers.settings import Client, Constraints, Messages, Settings, faults
 
 
 class CompletionArgs(TypedDict, total=False):
     """How the model is called: the alias of its endpoint and the settings of a completion."""
 
-    alias: str
-    temperature: float | None
+    alias: Annotated[str, Field(min_length=1)]
+    temperature: Temperature | None
     max_tokens: Positive | None
+
+
+_COMPLETION: dict[str, Any] = {
+    name: (hint, None) for name, hint in get_type_hints(CompletionArgs, include_extras=True).items()
+}
+_Completion = create_model("_Completion", __base__=Settings, **_COMPLETION)
+
+
+def _completion_args(given: Any) -> dict[str, Any]:
+    try:
+        return _Completion.model_validate(given).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        raise ValueError(f"{faults(error)} (it takes {', '.join(CompletionArgs.__annotations__)})") from None
+
+
+class TGDSettings(Settings):
+    """What a group may set."""
+
+    model_client: Client
+    messages: Messages
+    inputs: dict[str, str]
+    constraints: Constraints
+    momentum: NotNegative
+    completion_args: Annotated[dict[str, Any], PlainValidator(_completion_args)]
 
 
 COMPLETION_ARGS: CompletionArgs = {"alias": UPDATER_ALIAS, "temperature": None, "max_tokens": 4096}
@@ -61,6 +88,8 @@ class TGDOptimizer(Optimizer):
     `alias`, `temperature` and `max_tokens`. All of it can be set for a group.
     """
 
+    Settings: ClassVar[type[Settings] | None] = TGDSettings
+
     def __init__(
         self,
         params: Params,
@@ -71,31 +100,22 @@ class TGDOptimizer(Optimizer):
         momentum: NotNegative = 0,
         **completion_args: Unpack[CompletionArgs],
     ) -> None:
-        defaults = {
-            "model_client": model_client,
-            "messages": [Message.model_validate(message).model_dump() for message in messages or MESSAGES],
-            "inputs": dict(inputs or {}),
-            "constraints": tuple(as_constraint(constraint) for constraint in constraints),
-            "momentum": momentum,
-            "completion_args": completion_args,
-        }
-        self.check_group(defaults)
-        super().__init__(params, defaults)
-
-    def check_group(self, group: Group) -> None:
-        if not (isinstance(group["momentum"], int) and group["momentum"] >= 0):
-            raise ValueError(
-                f"momentum is how many past values are shown, 0 or more, not {group['momentum']!r}."
-            )
-        if unknown := group["completion_args"].keys() - COMPLETION_ARGS.keys():
+        if unknown := completion_args.keys() - COMPLETION_ARGS.keys():
             raise ValueError(
                 f"TGDOptimizer has no argument {', '.join(sorted(unknown))}. For a completion it takes "
                 f"{', '.join(COMPLETION_ARGS)}; the model is that of the endpoint."
             )
-        if not group["messages"]:
-            raise ValueError(
-                "TGDOptimizer needs at least one message; leave `messages` out for the shipped ones."
-            )
+        super().__init__(
+            params,
+            {
+                "model_client": model_client,
+                "messages": MESSAGES if messages is None else messages,
+                "inputs": {} if inputs is None else inputs,
+                "constraints": constraints,
+                "momentum": momentum,
+                "completion_args": completion_args,
+            },
+        )
 
     async def propose(self, n: int = 1) -> list[Proposal]:
         if n < 1:

@@ -70,7 +70,7 @@ def rollout_of(
         mask += [True] * len(said)
         log_probs += known
         if following is not None:
-            read = _read_between(messages, place, following, tokenizer)
+            read = read_between(messages, place, following, tokenizer)
             tokens += read
             mask += [False] * len(read)
             log_probs += [0.0] * len(read)
@@ -100,7 +100,7 @@ def _said(turn: Turn, tokenizer: Tokenizer) -> tuple[list[int], list[float]]:
     return tokens, known[: len(tokens)] + [nan] * (len(tokens) - len(known))
 
 
-def _read_between(
+def read_between(
     messages: Sequence[dict[str, Any]], place: int, following: int, tokenizer: Tokenizer
 ) -> list[int]:
     """What the model reads between the end of one of its turns and the beginning of another."""

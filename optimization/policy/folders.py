@@ -13,6 +13,7 @@ from optimization.policy.errors import CheckpointError
 from optimization.policy.faults import fault
 
 PARTIAL = ".partial-"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
@@ -39,7 +40,8 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
             raise
         raise CheckpointError(
             f"The checkpoint {folder} could not be written: {error}. "
-            f"{_remedy(error, folder)} What was there before is untouched."
+            f"{no_room(error, folder.parent) or f'Check that {folder.parent} can be written.'} "
+            "What was there before is untouched."
         ) from error
 
 
@@ -92,9 +94,10 @@ def _is_of_the_disk(error: Exception) -> bool:
     return isinstance(error, OSError) or "os error" in str(error).lower() or "I/O error" in str(error)
 
 
-def _remedy(error: Exception, folder: Path) -> str:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if full or any(f"os error {code}" in str(error) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)):
-        free = shutil.disk_usage(folder.parent).free // 2**20
-        return f"There is no room ({free} MB free): make some, or keep fewer checkpoints."
-    return f"Check that {folder.parent} can be written."
+def no_room(error: Exception, place: Path) -> str:
+    """What to do about an error that says that the disk is full; empty for any other."""
+    full = isinstance(error, OSError) and error.errno in FULL
+    if not full and not any(f"os error {code}" in str(error) for code in FULL):
+        return ""
+    free = shutil.disk_usage(place).free // 2**20
+    return f"There is no room ({free} MB free): make some, or keep fewer checkpoints."

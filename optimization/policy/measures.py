@@ -35,8 +35,8 @@ def reward_measures(rewards: Rewards, names: Sequence[str]) -> Metrics:
 
 
 def length_measures(rollouts: Sequence[Rollout]) -> Metrics:
-    """Mean and greatest length in tokens, and the share that was cut at its greatest length."""
-    lengths = [len(rollout.tokens) for rollout in rollouts]
+    """Mean and greatest length in sampled tokens, and the share that was cut at its greatest length."""
+    lengths = [sum(rollout.sampled) for rollout in rollouts]
     return {
         "length": sum(lengths) / len(lengths),
         "length/longest": float(max(lengths)),

@@ -8,7 +8,7 @@ import torch
 
 from optimization.policy.config import Precision, Sampling
 from optimization.policy.devices import computing, memory_in_words
-from optimization.policy.generation import generate
+from optimization.policy.generation import Continuation, generate
 from optimization.policy.language_model import LanguageModel
 from optimization.policy.learner import Between
 from optimization.policy.rollouts import Prompt, Rollout
@@ -31,20 +31,17 @@ def roll_out(
 ) -> list[Rollout]:
     """`copies` rollouts of every prompt, those of one side by side; `sources` names each prompt's component."""
     tokens = [tokenizer.prompt(prompt.content()) for prompt in prompts]
-    device: torch.device = next(model.parameters()).device
-    remedy = f"Lower rollout_batch_size, now {rows_at_once}, or max_tokens, now {sampling.max_tokens}."
-    with memory_in_words("the rollouts", remedy), computing(device, precision):
-        continuations = generate(
-            model,
-            tokens,
-            sampling,
-            ends=tokenizer.ends,
-            padding=tokenizer.padding,
-            seed=seed,
-            copies=copies,
-            rows_at_once=rows_at_once,
-            between=lambda done, total: between("rollouts", done, total),
-        )
+    continuations = continued(
+        model,
+        tokenizer,
+        tokens,
+        sampling,
+        seed=seed,
+        copies=copies,
+        rows_at_once=rows_at_once,
+        precision=precision,
+        between=between,
+    )
     return [
         Rollout(
             source=sources[row // copies] if sources else "",
@@ -61,3 +58,32 @@ def roll_out(
         )
         for row, made in enumerate(continuations)
     ]
+
+
+def continued(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    tokens: Sequence[Sequence[int]],
+    sampling: Sampling,
+    *,
+    seed: int,
+    copies: int,
+    rows_at_once: int,
+    precision: Precision,
+    between: Between,
+) -> list[Continuation]:
+    """`copies` continuations of each, side by side. Raises OutOfMemory with what to lower."""
+    device: torch.device = next(model.parameters()).device
+    remedy = f"Lower rollout_batch_size, now {rows_at_once}, or max_tokens, now {sampling.max_tokens}."
+    with memory_in_words("the rollouts", remedy), computing(device, precision):
+        return generate(
+            model,
+            tokens,
+            sampling,
+            ends=tokenizer.ends,
+            padding=tokenizer.padding,
+            seed=seed,
+            copies=copies,
+            rows_at_once=rows_at_once,
+            between=lambda done, total: between("rollouts", done, total),
+        )

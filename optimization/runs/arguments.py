@@ -67,20 +67,27 @@ def arguments_check(target: Callable[..., Any], args: Mapping[str, Any]) -> dict
     except ValidationError as error:
         fields = arguments_model(target).model_fields
         known = ", ".join(field.alias or name for name, field in fields.items())
+        said: dict[str, list[str]] = {}
+        for found in error.errors():
+            unknown = found["type"] == "extra_forbidden" and len(found["loc"]) == 1
+            message = f"no such argument; it takes {known}" if unknown else found["msg"]
+            said.setdefault(pointer_into(args, found["loc"]), []).append(message)
         raise ArgumentError(
-            target.__name__,
-            (
-                (
-                    "/" + "/".join(str(part) for part in found["loc"]),
-                    f"no such argument; it takes {known}"
-                    if found["type"] == "extra_forbidden"
-                    else found["msg"],
-                )
-                for found in error.errors()
-            ),
+            target.__name__, [(pointer, "; or: ".join(messages)) for pointer, messages in said.items()]
         ) from None
     fields = arguments_model(target).model_fields
     return {fields[name].alias or name: getattr(checked, name) for name in checked.model_fields_set}
+
+
+def pointer_into(data: Any, place: Iterable[int | str]) -> str:
+    """A JSON pointer to what is wrong in `data`; the parts of a place that name a member of a union are no keys."""
+    pointer = ""
+    for part in place:
+        if isinstance(data, Mapping) and isinstance(part, str):
+            pointer, data = f"{pointer}/{part}", data.get(part)
+        elif isinstance(data, Sequence) and isinstance(part, int) and not isinstance(data, str):
+            pointer, data = f"{pointer}/{part}", data[part] if part < len(data) else None
+    return pointer
 
 
 _VARIABLE = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)

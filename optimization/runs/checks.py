@@ -9,7 +9,7 @@ from typing import Any
 from optimization.feedback.assigning import Assignment, assignment_problem
 from optimization.losses import LOSSES, LossModule
 from optimization.models import DatasetVersion, Membership, ProgramVersion, Workspace
-from optimization.optimizers import OPTIMIZERS
+from optimization.optimizers import OPTIMIZERS, SettingsError
 from optimization.runs.arguments import ArgumentError
 from optimization.runs.assembly import (
     judge_of,
@@ -46,8 +46,12 @@ def launch_check(config: RunConfig, version: ProgramVersion, dataset: DatasetVer
         loss = loss_made(config.loss)
     with _noting(errors, "/judge" if config.judge else "/loss"):
         judge = loss_made(judge_of(config))
-    with _noting(errors, "/optimizer"):
-        optimizer_made(config.optimizer, list(program_of(version).named_parameters()))
+    parameters = list(program_of(version).named_parameters())
+    if any(parameter.requires_grad for _, parameter in parameters):
+        with _noting(errors, "/optimizer"):
+            optimizer_made(config.optimizer, parameters)
+    else:
+        errors.append(("/program", "No prompt of the program learns, so a run would change nothing."))
     with _noting(errors, "/trainer"):
         trainer, state = trainer_prepared(config, dataset.sizes)
         if loss is not None and judge is not None:
@@ -126,7 +130,7 @@ def _unknown_names(config: RunConfig) -> Errors:
 def _noting(errors: Errors, pointer: str) -> Iterator[None]:
     try:
         yield
-    except (ArgumentError, PlanError) as error:
+    except (ArgumentError, PlanError, SettingsError) as error:
         errors += [(f"{pointer}/args{inner}", message) for inner, message in error.errors]
     except (TypeError, ValueError) as error:
         errors.append((f"{pointer}/args", str(error)))

@@ -9,25 +9,25 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from optimization.models import Candidate, Iteration, Run, RunKind, Step
+from optimization.models import Candidate, Iteration, Run, Step
 from optimization.runs.checks import LaunchError, launch_check
 from optimization.runs.config import RunConfig
-from optimization.runs.engine.pins import pins_for
+from optimization.runs.engine.pins import pins_for, policy_pins
 from optimization.runs.events import event_emit
+from optimization.runs.kinds import config_of
+from optimization.runs.policy.config import PolicyRunConfig
+from optimization.runs.policy.past import policy_past_share, state_forked
 from optimization.runs.signals import run_due
 
 
 def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations: int | None = None) -> Run:
     """A new run from the state that `run` was in at the start of `iteration`, counted from 0.
 
-    It shares the parent's parameter versions and copies no text. It is pinned to the code as it is now, and ends after
-    `iterations` in all (the parent's number, or a later one where that has passed). Raises LaunchError.
+    It shares the parent's parameter versions, or a policy's weights, and copies neither. It is pinned to the code as it
+    is now, and ends after `iterations` in all (the parent's number, or a later one where that has passed). Raises
+    LaunchError.
     """
-    if run.kind == RunKind.POLICY:
-        words = "A policy's run is not forked: launch another one whose base is the folder of a checkpoint."
-        raise LaunchError([("/iteration", words)])
-    state = _state_at(run, iteration)
-    config = RunConfig.model_validate(run.config)
+    config = config_of(run)
     config = config.model_copy(update={"iterations": iterations or max(config.iterations, iteration + 1)})
     if config.iterations <= iteration:
         raise LaunchError(
@@ -38,15 +38,16 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
                 )
             ]
         )
-    launch_check(config, run.program, run.dataset_version)
     with transaction.atomic():
+        state, pins = _begun(run, config, _state_at(run, iteration))
         fork = Run.objects.create(
             workspace=run.workspace,
+            kind=run.kind,
             name=name or f"{run.name}, from iteration {iteration + 1}"[:160],
             program_version=run.program_version,
             dataset_version=run.dataset_version,
             config=config.model_dump(mode="json"),
-            pins=pins_for(config, run.program),
+            pins=pins,
             state_since=Now(),
             reason=f"Forked from “{run.name}” at iteration {iteration + 1}.",
             iteration=iteration,
@@ -57,10 +58,23 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
             forked_at=iteration,
             created_by=user,
         )
-        _candidates_share(run, fork)
+        if isinstance(config, RunConfig):
+            _candidates_share(run, fork)
+        else:
+            policy_past_share(run, fork)
         event_emit(fork.pk, "launched", {"parent": run.pk, "iteration": iteration})
         transaction.on_commit(partial(run_due.send, sender=Run, run_id=fork.pk))
     return Run.objects.get(pk=fork.pk)
+
+
+def _begun(
+    run: Run, config: RunConfig | PolicyRunConfig, state: dict[str, object]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """What a fork begins with and what it is held to. Raises LaunchError."""
+    if isinstance(config, RunConfig):
+        launch_check(config, run.program, run.dataset_version)
+        return state, pins_for(config, run.program)
+    return state_forked(run, state), policy_pins(config)
 
 
 def _state_at(run: Run, iteration: int) -> dict[str, object]:

@@ -44,6 +44,26 @@ LABELS: dict[str, tuple[str, str]] = {
     "inputs": ("Slots of the messages", "What their further {names} are filled with."),
     "momentum": ("Momentum", "How many past values of a prompt the model is shown."),
     "temperature": ("Temperature", ""),
+    # backends
+    "ppo": ("PPO's clipped surrogate", "Else CISPO: each token's gradient is weighed by its clipped ratio."),
+    "advantage_balance": (
+        "Balance of advantages",
+        "Above 0 weakens those below the group's mean, below 0 those above it; from -1 to 1.",
+    ),
+    "importance_sampling_level": ("A ratio for each", "Token, sequence, or a mean of both."),
+    "max_negative_advantage_importance_sampling_weight": ("Greatest ratio", "Nothing: the clipping alone."),
+    "mask_prob_ratio": ("Leave out ratios outside the clipping range", ""),
+    "kimi_k2_tau": ("Kimi K2's regularisation", "How strong; nothing for none."),
+    "precalculate_logprobs": (
+        "Compute old log-probabilities before the update",
+        "Else the sampler's are taken.",
+    ),
+    "truncated_importance_sampling": ("Correction of the sampler, at most", "Nothing: none."),
+    "scale_learning_rate_by_reward_std_dev": (
+        "Scale the learning rate by the rewards' spread",
+        "Against that of the first step.",
+    ),
+    "logprob_calculation_chunk_size": ("Tokens made into logits at once", ""),
     # trainers, whose plans have hints of their own
     "num_epochs": ("Passes over the data", "Nothing: the iterations decide."),
     "batch_size": ("Outputs a batch", ""),
@@ -68,8 +88,8 @@ LABELS: dict[str, tuple[str, str]] = {
     "weight_decay": ("Weight decay", ""),
     "max_grad_norm": ("Longest gradient", ""),
     "beta": ("KL penalty", ""),
-    "epsilon": ("Clipping", ""),
-    "epsilon_high": ("Clipping upward", ""),
+    "epsilon": ("Clipping", "How far a ratio may move; nothing: 0.2 for PPO, 1 for CISPO."),
+    "epsilon_high": ("Clipping upward", "Nothing: as far as down for PPO, 4 for CISPO."),
     "discount": ("Discount", ""),
     "prompts_per_step": ("Prompts a step", ""),
     "group_size": ("Completions a prompt", ""),

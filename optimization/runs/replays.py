@@ -1,17 +1,18 @@
-"""Replay of a whole run from its stored calls and answers: nothing is called, nobody is asked, nothing is written.
+"""Replay of a whole run from its stored calls and answers, and a policy's rollouts: nothing is called, nobody is asked, nothing is written.
 
 1. Each iteration's algorithm is run again from its stored state: it must ask for what the journal holds, effect by effect,
    and end in the state that the next iteration began with, save where a person declared a revision.
 2. Each finished work item is done once more, by the very code that did it, with every stored call and answer before it.
    What it makes must be what is stored: outputs, scores and feedback, the texts carried back, and every proposed value
    byte by byte. So the next item starts from the same data, and the whole follows step by step.
-3. What a person wrote, and an item that was given up, is an input: it is taken as stored.
+3. What a person wrote, what a policy sampled, and an item that was given up, is an input: it is taken as stored. A
+   policy's steps are taken again on it, and come to the same weights (runs.policy.replaying).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +25,7 @@ from optimization.models import (
     Call,
     Candidate,
     Iteration,
+    RolloutGroup,
     Run,
     RunEvent,
     RunKind,
@@ -36,6 +38,8 @@ from optimization.runs.engine.replay import JournalMismatch
 from optimization.runs.engine.trainers import trainer_for
 from optimization.runs.events import event_emit
 from optimization.runs.fork import optimizer_state_at
+from optimization.runs.policy.replaying import StepAgain, StepsReplay
+from optimization.runs.policy.settling import RewardedNow
 from optimization.runs.retrace import plain, retrace
 from optimization.runs.states import Conflict
 from optimization.runs.words import counted
@@ -48,6 +52,8 @@ from optimization.runs.work.writer import Operation, Writer
 from optimization.trainers.trainer import Algorithm
 
 AT_ONCE = 128
+# What these did is an input of all that follows.
+SAMPLING = frozenset({"rollout"})
 MOST_SAID = 5
 
 
@@ -57,9 +63,13 @@ class NotStored(Exception):
 
 @dataclass
 class Replayed:
-    """What a replay found. `differences` are sentences; none means that everything came out as it is stored."""
+    """What a replay found. `differences` are sentences; none means that everything came out as it is stored.
+
+    `values` are proposed texts, or a policy's checkpoints, that came out with the `bytes` that they are stored with.
+    """
 
     run: Run
+    rollouts: int = 0
     iterations: int = 0
     items: int = 0
     calls: int = 0
@@ -76,16 +86,19 @@ class Replayed:
     @property
     def words(self) -> str:
         """The verdict, whole."""
+        policy = self.run.kind == RunKind.POLICY
+        sampled = f"{counted(self.rollouts, 'stored rollout')}, " if policy else ""
         read = (
-            f"Replayed {counted(self.iterations, 'iteration')} from {counted(self.calls, 'stored call')} and "
+            f"Replayed {counted(self.iterations, 'iteration')} from {sampled}{counted(self.calls, 'stored call')} and "
             f"{counted(self.answers, 'answer')}: nothing was called, and nobody was asked."
         )
         if self.equal:
+            values = counted(self.values, "checkpoint" if policy else "proposed value")
+            none = "no weights were compared" if policy else "no prompt was rewritten"
             verdict = (
-                f"All {counted(self.values, 'proposed value')} came out byte-equal to what is stored "
-                f"({self.bytes:,} bytes)."
+                f"All {values} came out byte-equal to what is stored ({self.bytes:,} bytes)."
                 if self.values
-                else "Everything came out as it is stored; no prompt was rewritten."
+                else f"Everything came out as it is stored; {none}."
             )
         else:
             more = len(self.differences) - MOST_SAID
@@ -105,8 +118,6 @@ def run_replay(run: Run, after_each: Callable[[], None] = lambda: None) -> Repla
 
 def not_replayable(run: Run) -> str:
     """Why a run cannot be replayed; empty if it can."""
-    if run.kind != RunKind.PROMPTS:
-        return f"“{run.name}” trains weights: its checkpoints are its past. Runs that improve prompts can be replayed."
     if not run.effects.exists():
         return f"“{run.name}” has done nothing yet: there is nothing to replay."
     return ""
@@ -166,8 +177,19 @@ class _Replay:
         self.bench = bench
         self.run = bench.run
         self.found = Replayed(bench.run)
+        self.steps = StepsReplay(bench.run.pk, after_each)
+        self.work: dict[str, Callable[[Sheet, Bench], Awaitable[Operation | StepAgain]]] = {
+            **{kind: work for kind, work in WORK.items() if kind not in SAMPLING},
+            "train": self.steps.step,
+        }
 
     async def all(self) -> Replayed:
+        try:
+            return await self._all()
+        finally:
+            self.steps.end()
+
+    async def _all(self) -> Replayed:
         read, found = self.bench.read, self.found
         trainer, iterations, changed = await read(self._beginning)
         if changed:
@@ -197,7 +219,9 @@ class _Replay:
 
     async def _effect(self, row: EffectRow) -> None:
         """Do the effect's finished items once more, some at a time."""
-        if row.kind not in WORK:
+        if row.kind in SAMPLING and row.result:
+            self.found.rollouts += row.result["rollouts"]
+        if row.kind not in self.work:
             return
         ids = await self.bench.read(
             lambda: list(row.work.filter(state=WorkState.DONE).order_by("index").values_list("pk", flat=True))
@@ -210,7 +234,7 @@ class _Replay:
         self.found.items += 1
         try:
             with at_work(sheet, self.bench.resources, self.bench.config.people.colleague):
-                done = await WORK[sheet.item.kind](sheet, self.bench)
+                done = await self.work[sheet.item.kind](sheet, self.bench)
         except Suspended as waits:
             self._differs(sheet, f"the answers to the question {waits.key} are not stored")
         except NotStored as missing:
@@ -223,11 +247,23 @@ class _Replay:
             for what in await self.bench.read(lambda: list(self._compared(sheet.item, done))):
                 self._differs(sheet, what)
 
-    def _compared(self, item: WorkItem, done: Operation) -> Iterator[str]:
+    def _compared(self, item: WorkItem, done: Operation | StepAgain) -> Iterator[str]:
         if isinstance(done, FinishProposals):
             yield from self._proposals(item, done)
+        elif isinstance(done, StepAgain):
+            yield from self._step(done)
+        elif isinstance(done, RewardedNow):
+            yield from _rewards(done)
         elif isinstance(done, Finish) and _bare(done.result) != _bare(item.result):
             yield "its result is not the one that is stored"
+
+    def _step(self, done: StepAgain) -> Iterator[str]:
+        self.found.values += done.checkpoints
+        self.found.bytes += done.bytes
+        if done.note and done.note not in self.found.notes:
+            self.found.notes.append(done.note)
+        if done.problem:
+            yield done.problem.removesuffix(".")
 
     def _proposals(self, item: WorkItem, done: FinishProposals) -> Iterator[str]:
         """Each proposed value against the version that was written then, byte by byte."""
@@ -258,6 +294,15 @@ class _Replay:
         traced = retrace(self.run, trainer, iteration)
         self.found.differences += traced.problems
         self.found.notes += traced.notes
+
+
+def _rewards(done: RewardedNow) -> Iterator[str]:
+    """The rewards of a group, and what was said of its completions, against what was trained on."""
+    group = RolloutGroup.objects.get(pk=done.group)
+    if list(done.rewards) != group.rewards:
+        yield f"group {group.index + 1} is rewarded otherwise than it is stored"
+    elif plain(done.verdicts) != group.verdicts:
+        yield f"what is said of group {group.index + 1} is not what is stored"
 
 
 def _bare(result: Any) -> Any:

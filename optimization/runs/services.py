@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from optimization.feedback.services import requests_withdraw
-from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
+from optimization.models import Run, RunState, WorkItem, WorkState
 from optimization.runs.checks import LaunchError
 from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
@@ -97,10 +97,6 @@ def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
     """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
     if problem := not_replayable(run):
         raise Conflict(problem)
-    if run.kind == RunKind.POLICY:
-        raise Conflict(
-            f"“{run.name}” trains a policy: what it sampled is in its rollouts, and its steps are not replayed from calls."
-        )
     transaction.on_commit(partial(replay_wanted.send, sender=Run, run_id=run.pk))
     return run
 

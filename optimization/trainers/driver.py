@@ -33,7 +33,8 @@ from optimization.trainers.effects import (
 )
 from optimization.trainers.events import Callback, Event, EventKind
 from optimization.trainers.guide import Judge, comparing, judged, judged_together
-from optimization.trainers.trainer import Trainer
+from optimization.trainers.tapes import releasing_tapes
+from optimization.trainers.trainer import Trainer, threads
 
 Dataset = Mapping[str, Any]
 Values = dict[str, str]
@@ -66,12 +67,16 @@ class Driver:
         self.current = "initial"
         self.revision = 0
         self.place = (0, 0)
-        self._slots = asyncio.Semaphore(num_threads) if num_threads else nullcontext()
+        self._slots = nullcontext() if num_threads is None else asyncio.Semaphore(threads(num_threads))
         self._callbacks = callbacks
         self._approver = approver
 
     async def run(self, trainer: Trainer, state: TrainerState) -> TrainerState:
         """One iteration of the trainer; the state for the next."""
+        with releasing_tapes():
+            return await self._run(trainer, state)
+
+    async def _run(self, trainer: Trainer, state: TrainerState) -> TrainerState:
         steps = trainer.iteration(state)
         ordinal, answer = 0, None
         try:
@@ -175,8 +180,12 @@ class Driver:
         if inspect.isawaitable(said):
             said = await said
         if isinstance(said, Mapping):
-            edited = self._keep("edited", proposal.candidate, dict(said))
+            edited = self._keep("edited", proposal.candidate, checked_edit(said, after))
             return Approval(decision="edited", candidate=edited.candidate)
+        if not isinstance(said, bool):
+            raise TypeError(
+                f"An approver says True, False, or gives edited values by parameter name; it gave {said!r}."
+            )
         return Approval(decision="approved" if said else "rejected", candidate=proposal.candidate)
 
     def _commit(self, candidate: str) -> Committed:
@@ -211,6 +220,18 @@ class Driver:
             yield
         finally:
             self.agent.load_state_dict(self.candidates[self.current])
+
+
+def checked_edit(edit: Mapping[str, Any], values: Values) -> Values:
+    """A person's edit, if it is text for parameters that there are; KeyError or TypeError otherwise."""
+    for name, value in edit.items():
+        if name not in values:
+            raise KeyError(f"The edit names the parameter {name!r}. There are: {', '.join(values)}.")
+        if not isinstance(value, str):
+            raise TypeError(
+                f"The edited value of parameter {name!r} must be text, not {type(value).__name__}."
+            )
+    return dict(edit)
 
 
 def evaluation(candidate: str, outcomes: tuple[Outcome, ...]) -> Evaluation:

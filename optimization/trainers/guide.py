@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 from optimization.core import (
@@ -37,6 +38,40 @@ class Guide:
 Judge = Guide | LossModule | Callable[[Any, Any, Any], Any]
 
 
+class GuideError(TypeError):
+    """A guide that does not judge as guides do. It would do so for every example, so none is spent on it."""
+
+    permanent = True
+
+    def __init__(self, guide: Any, problem: str) -> None:
+        super().__init__(
+            f"The guide {_name_of(guide)} {problem}. A guide is a loss, or a function, plain or async, of (input, output, "
+            "info) that gives (score, feedback): a number or None, and what should be better."
+        )
+
+
+def check_guide(guide: Any) -> None:
+    """Raise GuideError for what can be seen before the first example."""
+    if isinstance(guide, LossModule):
+        return
+    if inspect.isclass(guide):
+        raise GuideError(guide, f"is a class: make one, {guide.__name__}()")
+    if not callable(guide):
+        raise GuideError(guide, "cannot be called")
+    if isinstance(guide, Guide) and type(guide).get_feedback is Guide.get_feedback:
+        raise GuideError(guide, "does not say how it judges: write its get_feedback()")
+    try:
+        inspect.signature(guide).bind(None, None, None)
+    except TypeError as error:
+        raise GuideError(guide, f"cannot be called with three arguments ({error})") from None
+    except ValueError:
+        return  # a builtin without a signature
+
+
+def _name_of(guide: Any) -> str:
+    return getattr(guide, "__name__", None) or repr(guide)
+
+
 def arguments(x: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """An input as a program is called with it: a dict by keywords, anything else as the one argument."""
     return ((), x) if isinstance(x, dict) else ((x,), {})
@@ -54,8 +89,22 @@ async def verdict(guide: Judge, agent: Module, x: Any, output: Any, info: Any) -
         loss: Value = await guide(output, info, context=context_of(agent, x))
         return loss.score, loss.payload
     said = guide(x, unwrap(output), info)
-    score, feedback = await said if inspect.isawaitable(said) else said
-    return score, feedback
+    if inspect.isawaitable(said):
+        said = await said
+    if not isinstance(said, tuple | list) or len(said) != 2:
+        raise GuideError(guide, f"gave {said!r}")
+    score, feedback = said
+    return _score(guide, score), feedback
+
+
+def _score(guide: Judge, given: Any) -> float | None:
+    try:
+        score = None if given is None or isinstance(given, str) else float(given)
+    except (TypeError, ValueError):
+        score = None
+    if (score is None and given is not None) or (score is not None and not isfinite(score)):
+        raise GuideError(guide, f"gave the score {given!r}")
+    return score
 
 
 async def standard_optimization_step(

@@ -86,16 +86,10 @@ class Minibatch(Trainer):
             samples=self.plan.num_samples,
             guide="train",
         )
-        return self.better(self.mean(evaluation.outcomes), self.mean(outcomes))
+        return self.better(self.standing(evaluation.outcomes), self.standing(outcomes))
 
-    def better(self, new: float | None, current: float | None) -> bool:
-        """Is `new` above `current` plus the threshold? ValueError where the judge gives no scores."""
-        if new is None or current is None:
-            raise ValueError(
-                f"{type(self).__name__} has to compare scores, and the judge gave none. Use a loss with scores "
-                "(rubric, verifier, preference, ranking), or an algorithm that does not compare: MinibatchAlgorithm "
-                "without ensure_improvement."
-            )
+    def better(self, new: float, current: float) -> bool:
+        """Is `new` above `current` plus the threshold?"""
         return new > current + self.plan.improvement_threshold
 
 

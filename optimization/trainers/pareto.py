@@ -119,8 +119,7 @@ class ParetoSearch(Trainer):
             guide="train",
         )
         state = spent(state, again.outcomes)
-        new, current = self.mean(again.outcomes), self.mean(outcomes)
-        if new is None or current is None or new <= current:
+        if self.standing(again.outcomes) <= self.standing(outcomes):
             return state
         writers = parent.writers | dict.fromkeys(proposal.changed, proposal.candidate)
         return (yield from self.joined(state, proposal.candidate, writers, [parent]))
@@ -154,12 +153,8 @@ class ParetoSearch(Trainer):
             samples=self.plan.num_eval_samples,
             guide="validate",
         )
+        self.standing(found.outcomes)
         by_example = [self.mean(o for o in found.outcomes if o.example == example) for example in examples]
-        if all(score is None for score in by_example):
-            raise ValueError(
-                "ParetoSearch compares candidates by their scores on the validation set, and the judge gave none. Use a "
-                "loss with scores (rubric, verifier, preference, ranking), or MinibatchAlgorithm, which needs none."
-            )
         forebears = dict.fromkeys(
             name for parent in parents for name in (*parent.forebears, parent.candidate)
         )

@@ -21,7 +21,7 @@ class PlanError(ValueError):
 class Plan(BaseModel):
     """What every algorithm takes. A subclass of Trainer extends it as its own `Plan`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     num_epochs: int | None = Field(
         1, ge=1, description="Passes over the training set; null for no end of its own."

@@ -118,6 +118,18 @@ class PPOAlgorithm:
         )
         return (yield from self.tested(state, state.iteration))
 
+    def forked(self, state: TrainerState) -> TrainerState:
+        """The state as a fork begins with it: what was sampled ahead is its parent's, so those prompts come again."""
+        ahead = len(state.memory.get("ahead", ()))
+        if not ahead:
+            return state
+        return state.model_copy(
+            update={
+                "cursor": state.cursor - ahead * self.plan.prompts_per_step,
+                "memory": state.memory | {"ahead": []},
+            }
+        )
+
     def finished(self, state: TrainerState) -> str | None:
         """Its iterations alone end a run."""
         return None

@@ -48,14 +48,14 @@ class BasicSearchAlgorithm(MinibatchAlgorithm):
         if not changed:
             return None
         scores = yield from self.validated([state.candidate, *(proposal.candidate for proposal in changed)])
-        best = max(range(len(changed)), key=lambda i: (-1.0 if scores[i + 1] is None else scores[i + 1], -i))
+        best = max(range(len(changed)), key=lambda i: (scores[i + 1], -i))
         return changed[best] if self.better(scores[best + 1], scores[0]) else None
 
-    def validated(self, candidates: list[str]) -> Steps[list[float | None]]:
-        """The candidates' mean scores on the validation set."""
+    def validated(self, candidates: list[str]) -> Steps[list[float]]:
+        """How the candidates stand on the validation set."""
         split: Split = "validate" if self.sizes.get("validate") else "train"
         evaluations: list[Evaluation] = yield [self._validation(candidate, split) for candidate in candidates]
-        return [self.mean(evaluation.outcomes) for evaluation in evaluations]
+        return [self.standing(evaluation.outcomes) for evaluation in evaluations]
 
     def _validation(self, candidate: str, split: Split) -> Effect:
         examples = tuple(range(self.sizes[split]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import isfinite
 from typing import Protocol
 
 from optimization.trainers.effects import TrainerState
@@ -31,11 +32,21 @@ class Stopper(Protocol):
         """In words why to stop, or None."""
 
 
+def _number(stopper: object, setting: str, value: float, least: float | None = None) -> None:
+    if isinstance(value, int | float) and isfinite(value) and (least is None or value >= least):
+        return
+    wanted = "a number" if least is None else f"a number, {least:g} or more"
+    raise ValueError(f"{setting} of {type(stopper).__name__} must be {wanted}, not {value!r}.")
+
+
 @dataclass(frozen=True)
 class TargetScore:
     """Stops when the last score reaches `score`."""
 
     score: float
+
+    def __post_init__(self) -> None:
+        _number(self, "score", self.score)
 
     def __call__(self, progress: Progress) -> str | None:
         if progress.scores and progress.scores[-1] >= self.score:
@@ -49,6 +60,13 @@ class NoImprovement:
 
     iterations: int
     threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.iterations, int) or self.iterations < 1:
+            raise ValueError(
+                f"iterations of NoImprovement must be a whole number, 1 or more, not {self.iterations!r}."
+            )
+        _number(self, "threshold", self.threshold)
 
     def __call__(self, progress: Progress) -> str | None:
         before, last = progress.scores[: -self.iterations], progress.scores[-self.iterations :]
@@ -64,6 +82,9 @@ class TimeLimit:
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        _number(self, "seconds", self.seconds, 0)
+
     def __call__(self, progress: Progress) -> str | None:
         if progress.seconds >= self.seconds:
             return f"The time limit of {timedelta(seconds=self.seconds)} is over."
@@ -75,6 +96,9 @@ class DollarLimit:
     """Stops when the calls have cost `dollars`; the endpoints' budget holds within an iteration."""
 
     dollars: float
+
+    def __post_init__(self) -> None:
+        _number(self, "dollars", self.dollars, 0)
 
     def __call__(self, progress: Progress) -> str | None:
         if progress.dollars >= self.dollars:

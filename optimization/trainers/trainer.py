@@ -36,6 +36,15 @@ T = TypeVar("T")
 Steps = Generator[Effect | list[Effect], Any, T]
 
 
+def threads(num_threads: int) -> int:
+    """How many examples run at once, if that is a number of them; ValueError otherwise."""
+    if not isinstance(num_threads, int) or num_threads < 1:
+        raise ValueError(
+            f"num_threads is how many examples run at once, 1 or more, not {num_threads!r}; leave it out for no limit."
+        )
+    return num_threads
+
+
 class Algorithm(Protocol):
     """What a driver needs of an algorithm while it runs."""
 
@@ -61,6 +70,8 @@ class Trainer:
         num_threads: int | None = None,
         logger: logging.Logger | None = None,
     ) -> None:
+        if num_threads is not None:
+            threads(num_threads)
         self.agent = agent
         self.optimizer = optimizer
         self.num_threads = num_threads
@@ -169,6 +180,22 @@ class Trainer:
             )
             for outcome in outcomes
         )
+
+    def standing(self, outcomes: Sequence[Outcome]) -> float:
+        """The mean score to compare candidates by; minus infinity where every example raised.
+
+        ValueError where outputs were judged and the judge gave no score.
+        """
+        mean = self.mean(outcomes)
+        if mean is not None:
+            return mean
+        if any(outcome.error is None for outcome in outcomes):
+            raise ValueError(
+                f"{type(self).__name__} has to compare scores, and the judge gave none. Use a loss with scores "
+                "(rubric, verifier, preference, ranking), or an algorithm that does not compare: MinibatchAlgorithm "
+                "without ensure_improvement."
+            )
+        return float("-inf")
 
     def mean(self, outcomes: Iterable[Outcome]) -> float | None:
         """The mean score of the outcomes that count and have one."""

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from inspect import signature
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from optimization.core import Module
-from optimization.optimizers import Optimizer
 from optimization.trainers.agents import save_agent
+from optimization.trainers.checks import (
+    check_bound,
+    check_fitting,
+    check_keywords,
+    check_names,
+    check_trained,
+    checked,
+    several,
+)
 from optimization.trainers.driver import Approver, Dataset, Driver
 from optimization.trainers.effects import Evaluate, Outcome, Split, TrainerState
 from optimization.trainers.events import Callback, Event, EventKind
-from optimization.trainers.fitting import misfits
-from optimization.trainers.guide import Judge
+from optimization.trainers.guide import Judge, check_guide
 from optimization.trainers.progress import RichProgress
 from optimization.trainers.stoppers import Progress, Stopper
 from optimization.trainers.trainer import Trainer
@@ -50,10 +58,12 @@ async def train(
     dict is given to the agent by keywords. Guides default to `guide`. A frequency of 0 means never; log_frequency
     defaults to eval_frequency. `verbose` shows progress bars, and with "output" logs each output.
     """
-    if trainer.agent is None:
-        raise RuntimeError(
-            f"{type(trainer).__name__} has no agent: make it as {type(trainer).__name__}(agent, optimizer)."
-        )
+    agent = check_trained(trainer)
+    check_names(trainer, arguments, signature(train))
+    check_keywords(log_frequency, save_frequency, save_path, verbose, seed)
+    if approver is not None and not arguments.get("approve"):
+        raise ValueError("The approver would never be asked: give approve=True too.")
+    told, asked = several("callbacks", callbacks), several("stoppers", stoppers)
     given: dict[Split, Dataset | None] = {
         "train": train_dataset,
         "validate": validate_dataset,
@@ -67,26 +77,30 @@ async def train(
         "validate": validate_guide or guide,
         "test": test_guide or guide,
     }
+    for each in guides.values():
+        check_guide(each)
     state = trainer.prepare(
         {split: len(data["inputs"]) for split, data in datasets.items()}, seed=seed, **arguments
     )
     log_every = trainer.plan.eval_frequency if log_frequency is None else log_frequency
     with ExitStack() as stack:
-        listeners: list[Callback] = [*callbacks, Log(trainer.logger, log_every, outputs=verbose == "output")]
+        listeners: list[Callback] = [*told, Log(trainer.logger, log_every, outputs=verbose == "output")]
+        if verbose == "output":
+            stack.enter_context(shown(trainer.logger))
         if verbose:
-            listeners.append(stack.enter_context(RichProgress(trainer)))
+            listeners.append(stack.enter_context(RichProgress(trainer, logger=trainer.logger)))
         driver = Driver(
-            trainer.agent,
+            agent,
             trainer.optimizer,
             datasets,
             guides,
-            num_threads=num_threads or trainer.num_threads,
+            num_threads=trainer.num_threads if num_threads is None else num_threads,
             callbacks=tuple(listeners),
             approver=approver,
         )
         check_fitting(trainer, guides, datasets)
-        check_bound(trainer.agent, trainer.optimizer, *guides.values())
-        return await _drive(driver, trainer, state, stoppers, save_frequency or 0, save_path)
+        check_bound(agent, trainer.optimizer, *guides.values())
+        return await _drive(driver, trainer, state, asked, save_frequency or 0, save_path)
 
 
 async def _drive(
@@ -137,15 +151,22 @@ async def evaluate(
 
     An example that raises scores `min_score`, or is left out. With a `description` progress is shown under it.
     """
+    check_guide(guide)
+    if not isinstance(num_samples, int) or num_samples < 1:
+        raise ValueError(f"num_samples is a whole number, 1 or more, not {num_samples!r}.")
     data = checked("test", {"inputs": xs, "infos": infos})
     with ExitStack() as stack:
-        bars = [stack.enter_context(RichProgress(trainer, description))] if description else []
+        bars = (
+            [stack.enter_context(RichProgress(None, description, logger=trainer.logger))]
+            if description
+            else []
+        )
         driver = Driver(
             agent,
             None,
             {"test": data},
             {"test": guide},
-            num_threads=num_threads or trainer.num_threads,
+            num_threads=trainer.num_threads if num_threads is None else num_threads,
             callbacks=tuple(bars),
         )
         effect = Evaluate(candidate="initial", examples=tuple(range(len(xs))), samples=num_samples)
@@ -155,34 +176,20 @@ async def evaluate(
     return sum(known) / len(known) if known else None
 
 
-def checked(split: str, data: Mapping[str, Any]) -> Dataset:
-    """The dataset, if it has as many infos as inputs; ValueError otherwise."""
-    if data.keys() < {"inputs", "infos"} or len(data["inputs"]) != len(data["infos"]):
-        counts = ", ".join(f"{len(rows)} {name}" for name, rows in data.items())
-        raise ValueError(
-            f"The {split} dataset needs as many infos as inputs, as lists under these names; it has {counts}."
-        )
-    return data
-
-
-def check_fitting(trainer: Trainer, guides: Mapping[Split, Judge], datasets: Mapping[Split, Dataset]) -> None:
-    """Raise ValueError, in words, for guides that cannot judge what the trainer will ask of them."""
-    problems = [
-        message for _, message in misfits(trainer, guides, lambda split: iter(datasets[split]["infos"]))
-    ]
-    if problems:
-        raise ValueError(" ".join(dict.fromkeys(problems)))
-
-
-def check_bound(*owners: Any) -> None:
-    """Raise RuntimeError, which says what to bind, before the first example rather than at each of them."""
-    for owner in owners:
-        if isinstance(owner, Optimizer):
-            for group in owner.param_groups:
-                owner.client_of(group)
-        for module in owner.modules() if isinstance(owner, Module) else ():
-            if hasattr(module, "alias"):
-                _ = module.resources
+@contextmanager
+def shown(logger: logging.Logger) -> Iterator[None]:
+    """The logger's plain lines, written to the terminal where nobody has said where they go."""
+    handler, level = logging.StreamHandler(), logger.level
+    alone = not logger.hasHandlers()
+    if alone:
+        logger.addHandler(handler)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 class Log:

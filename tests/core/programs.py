@@ -34,6 +34,17 @@ class Note(Module):
         return await super().backward(feedback, ctx)
 
 
+class Diamond(Module):
+    """One source, two that read it, one that reads both."""
+
+    def __init__(self) -> None:
+        self.source, self.left, self.right, self.sink = (Note(name) for name in ("s", "l", "r", "k"))
+
+    def forward(self, text: Any) -> Any:
+        source = self.source(text)
+        return self.sink(self.left(source), right=self.right(source))
+
+
 class Remark(Module):
     """A loss: always the same feedback."""
 

@@ -196,6 +196,20 @@ def test_bind_makes_real_clients_of_a_resource_config() -> None:
     assert isinstance(module.resources, ResourceManager)
 
 
+def test_a_module_holds_modules_and_never_its_owner() -> None:
+    with pytest.raises(TypeError, match="'0' of Sequential is to be a Module, not str: 'draft'"):
+        Sequential("draft")  # type: ignore[arg-type]
+    outer = Pair()
+    with pytest.raises(
+        ValueError, match=r"Suffix cannot hold the Pair that holds it, or itself, as 'parent'"
+    ):
+        outer.first.parent = outer  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="cannot hold"):
+        outer.me = outer  # type: ignore[attr-defined]
+
+    assert [parameter.name for parameter in outer.parameters()] == ["first.suffix", "second.suffix"]
+
+
 def test_bind_refuses_what_cannot_complete() -> None:
     with pytest.raises(TypeError, match="has no complete"):
         Upper().bind("gpt")

@@ -6,6 +6,7 @@ import pytest
 
 from optimization.core import KeepPlaceholders, MaxLength, MustContain, Parameter
 from optimization.core.constraints import as_constraint, constraint_to_json, placeholders
+from tests.core.programs import Note
 
 
 def test_a_description_is_required_when_it_learns() -> None:
@@ -23,7 +24,8 @@ def test_a_value_is_text() -> None:
     with pytest.raises(TypeError, match="is text, not int"):
         Parameter(3, "a number")  # type: ignore[arg-type]
     parameter = Parameter("a", "d")
-    with pytest.raises(TypeError, match="is text, not NoneType"):
+    parameter.attach(Note(), "prompt")
+    with pytest.raises(TypeError, match="value of parameter 'prompt' is text, not NoneType"):
         parameter.value = None  # type: ignore[assignment]
 
 
@@ -104,7 +106,25 @@ def test_constraints_survive_json(constraint: object) -> None:
     assert as_constraint(constraint_to_json(constraint)) == constraint  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("spec", ["  ", {"kind": "unheard of"}, {"kind": "max_length", "length": 3}, {}])
+def test_constraints_are_a_list_of_constraints() -> None:
+    with pytest.raises(ValueError, match=r"Constraints are a list, also where there is one: write \['Stay polite.'\]"):
+        Parameter("a", "d", constraints="Stay polite.")
+    with pytest.raises(ValueError, match="not 5"):
+        Parameter("a", "d", constraints=[5])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "  ",
+        {"kind": "unheard of"},
+        {"kind": "max_length", "length": 3},
+        {"kind": "max_length", "characters": "many"},
+        {"kind": "max_length", "characters": 0},
+        {"kind": "must_contain", "text": 5},
+        {},
+    ],
+)
 def test_a_constraint_that_makes_no_sense_is_refused(spec: object) -> None:
     with pytest.raises(ValueError, match="onstraint"):
         as_constraint(spec)  # type: ignore[arg-type]

@@ -115,6 +115,27 @@ def test_what_backward_hands_a_module_and_what_it_gives_back() -> None:
     assert list(inspect.signature(BackwardResult).parameters) == ["input_feedback", "parameter_feedback"]
 
 
+@pytest.mark.parametrize(
+    "waits",
+    [
+        core.run,
+        core.LLMInference.forward,
+        Value.backward,
+        Module.backward,
+        BackwardContext.reason,
+        LossModule.forward,
+        losses.LLMPreferenceLoss.compare,
+        losses.HumanRankingLoss.rank,
+        losses.ConsoleDesk.ask,
+        losses.ScriptedDesk.ask,
+        optimizers.Optimizer.propose,
+        optimizers.Optimizer.step,
+    ],
+)
+def test_all_that_waits_on_a_model_or_a_person_is_async(waits: Callable[..., Any]) -> None:
+    assert inspect.iscoroutinefunction(waits)
+
+
 def test_bind_returns_what_is_bound() -> None:
     model = Model(echo)
     module, loss = LLMInference("default", Parameter("p", "a prompt")), losses.LLMFeedbackLoss()

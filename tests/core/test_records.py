@@ -157,6 +157,20 @@ async def test_a_parameter_given_as_an_argument_is_rebuilt_by_name() -> None:
     assert {item.parameter for item in await propagate(rebuilt, "x")} == {module.style, module.note.prompt}
 
 
+async def test_a_module_made_on_the_fly_cannot_be_stored() -> None:
+    class Passing(Module):
+        def __init__(self) -> None:
+            self.note = Note()
+
+        def forward(self, text: Any) -> Any:
+            return Note("z")(self.note(text))
+
+    record = recorded(await Passing().train()("x"))
+
+    with pytest.raises(TypeError, match="Node 'Note' of record .* ran a Note that belongs to no module"):
+        record.to_json()
+
+
 async def test_a_parameter_of_no_module_cannot_be_stored() -> None:
     style = Parameter("brief", "the style")
 

@@ -118,8 +118,10 @@ async def test_a_record_holds_graph_outputs_versions_timings_tokens_and_price() 
 async def test_an_unknown_node_of_a_record_is_a_key_error_that_names_those_there_are() -> None:
     tape_id = collect_tape_ids(await Note().train()("x"))[0]
 
-    with pytest.raises(KeyError, match=r"No node 'draft'.*Note"):
-        current_registry().load(tape_id).output_of("draft")
+    record = current_registry().load(tape_id)
+    for ask in (record.output_of, record.inputs_of):
+        with pytest.raises(KeyError, match=r"No node 'draft'.*Note"):
+            ask("draft")
 
 
 async def test_the_output_of_the_program_is_kept_beside_that_of_the_loss() -> None:
@@ -147,6 +149,11 @@ def test_the_registry_in_memory_is_bounded_and_drops_the_oldest() -> None:
     assert registry.load("c").id == "c"
     with pytest.raises(KeyError, match=r"Unknown tape a.*more than 2 records"):
         registry.load("a")
+
+
+def test_a_registry_keeps_one_record_or_more() -> None:
+    with pytest.raises(ValueError, match="1 record or more, not 0"):
+        MemoryRegistry(capacity=0)
 
 
 def test_a_released_tape_is_told_apart_from_an_unknown_one() -> None:

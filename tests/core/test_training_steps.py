@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from optimization.core import Module, TrainingStep, Value, collect_tape_ids, unwrap
+from optimization.core import (
+    MemoryRegistry,
+    Module,
+    TrainingStep,
+    Value,
+    collect_tape_ids,
+    unwrap,
+    use_registry,
+)
 from tests.core.programs import Note, Remark
 
 
@@ -71,6 +79,27 @@ async def test_a_program_whose_output_is_a_structure_is_judged_whole() -> None:
 
     assert loss.seen[0] == {"a": "a(x)", "b": ["b(x)"]}
     assert all(len(parameter.feedback) == 1 for parameter in program.parameters())
+
+
+async def test_a_step_that_is_cancelled_while_it_is_judged_leaves_no_tape() -> None:
+    asked = asyncio.Event()
+
+    class Asks(Remark):
+        async def forward(self, output: Any, target: Any = None, *, context: Any = None) -> Value:  # type: ignore[override]
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    program, registry = Answer(), MemoryRegistry()
+    with use_registry(registry):
+        judging = asyncio.create_task(TrainingStep(program, Asks()).train()("x"))
+        await asked.wait()
+        judging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await judging
+
+    assert len(registry) == 0
+    assert program.note.prompt.feedback == []
 
 
 async def test_the_losses_of_a_batch_go_backward_side_by_side() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from optimization.core import Parameter, Value, ValueKind, collect_tape_ids, unwrap, valueify
+from optimization.core.values import as_text
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,12 @@ def test_valueify_lifts_a_parameter_with_its_name_and_version() -> None:
 
     assert (value.kind, value.payload, value.ref) == (ValueKind.TEXT, "Be brief.", "param:style")
     assert value.meta == {"parameter": "style", "version": 0, "requires_grad": True}
+
+
+def test_a_structure_reads_as_json_and_one_whose_keys_json_has_not_as_python_shows_it() -> None:
+    assert as_text({"é": [1, None]}) == '{\n  "é": [\n    1,\n    null\n  ]\n}'
+    assert as_text({("a", 1): 2}) == "{('a', 1): 2}"
+    assert as_text(None) == ""
 
 
 def test_unwrap_gives_raw_payloads_at_every_depth() -> None:

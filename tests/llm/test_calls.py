@@ -194,6 +194,17 @@ async def test_two_aliases_of_one_endpoint_share_its_limits(server: ScriptedEndp
     assert server.most_at_once == 2
 
 
+async def test_what_is_bound_by_itself_shares_the_limits_of_its_endpoint(server: ScriptedEndpoint) -> None:
+    server.otherwise = says("hello", delay=0.02)
+    limits = {"max_concurrent": 2, "rate_limit": 60_000}
+    program, judge = (ResourceManager(endpoint(server, timeout=t, **limits)) for t in (5, 6))
+    await asyncio.gather(*(manager.complete("default", HELLO) for manager in [program, judge] * 6))
+    assert server.most_at_once == 2
+    server.then(fails(429))
+    await program.complete("default", HELLO)
+    assert judge._find("default").requests.rpm < 60_000
+
+
 async def test_a_burst_of_429s_lowers_the_rate_once(server: ScriptedEndpoint) -> None:
     server.then(*(replace(fails(429), delay=0.5) for _ in range(8)))
     limiter = RateLimiter(60_000)
@@ -320,11 +331,3 @@ async def test_one_manager_serves_one_event_loop_after_another(server: ScriptedE
 
     for _ in range(2):
         assert await asyncio.to_thread(in_a_loop_of_its_own) == "hello"
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"), [("rate_limit", 0), ("max_concurrent", -1), ("timeout", 0), ("max_retries", -1)]
-)
-def test_a_setting_that_makes_no_sense_is_refused_by_name(setting: str, value: int) -> None:
-    with pytest.raises(ValueError, match=setting):
-        EndpointConfig("m", **{setting: value})  # type: ignore[arg-type]

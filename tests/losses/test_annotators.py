@@ -18,6 +18,7 @@ from optimization.losses import (
     ScriptedDesk,
 )
 from optimization.losses.agreement import agreement
+from optimization.losses.questions import weighed
 from tests.losses.rubrics import LEVELS
 
 scores = st.lists(st.floats(0, 1), min_size=2, max_size=6)
@@ -82,6 +83,30 @@ async def test_preferences_average_over_those_who_did_not_abstain() -> None:
     assert (first.score, second.score) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
     assert first.meta["choices"] == ["A", "B", "A"]
     assert first.meta["agreement"] == pytest.approx(1 / 3)
+
+
+def test_everything_averaged_counts_by_weight() -> None:
+    three, once = weighed(RubricAnswer(5), 3.0), weighed(RubricAnswer(1), 1.0)
+    rubric = HumanRubricLoss("helpful?", LEVELS).read([three, once])
+    ranks = HumanRankingLoss("order?").read_all(
+        [weighed(RankingAnswer([1, 2]), 3.0), weighed(RankingAnswer([2, 1]), 1.0)]
+    )
+
+    assert (rubric.score, rubric.meta["raw_score"]) == (0.75, 4.0)
+    assert [(value.score, value.meta["rank"]) for value in ranks] == [(0.75, 1.25), (0.25, 1.75)]
+
+
+def test_where_nobody_weighs_anything_all_count_alike() -> None:
+    answers = [weighed(RubricAnswer(5), 0.0), weighed(RubricAnswer(1), 0.0)]
+    assert HumanRubricLoss("helpful?", LEVELS).read(answers).score == 0.5
+
+
+async def test_several_who_all_abstain_leave_no_score() -> None:
+    desk = ScriptedDesk([[PreferenceAnswer("abstain"), PreferenceAnswer("abstain", "no idea")]])
+    first, second = await HumanPreferenceLoss("which?", desk=desk).compare("a", "b")
+
+    assert (first.score, second.score, first.payload, second.payload) == (None, None, [], [])
+    assert "agreement" not in first.meta
 
 
 async def test_rankings_average_and_keep_every_note() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -91,8 +92,31 @@ def test_an_answer_has_a_level_of_each_aspect_and_its_score_is_made_of_them() ->
 
 
 def test_aspects_have_distinct_names() -> None:
-    with pytest.raises(ValueError, match="“Tone” is there twice"):
+    with pytest.raises(ValueError, match="aspects of HumanRubricLoss .* “Tone” is there twice: rename one"):
         HumanRubricLoss("", LEVELS, aspects=[Aspect(name="Tone"), Aspect(name="Tone")])
+
+
+@pytest.mark.parametrize(
+    ("aspect", "message"),
+    [
+        ({"nam": "Tone"}, "An aspect of LLMRubricLoss is Aspect.*is none: name: Field required"),
+        ("Tone", "An aspect of LLMRubricLoss is Aspect"),
+        ({"name": "Tone", "weight": 0}, "weight: Input should be greater than 0"),
+        ({"name": "Tone", "levels": YES_NO[:1]}, "aspect “Tone” of LLMRubricLoss has two levels or more"),
+    ],
+)
+def test_an_aspect_that_is_none_is_refused_in_words(aspect: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LLMRubricLoss("", LEVELS, aspects=[aspect])
+
+
+def test_an_answer_that_lacks_an_aspect_or_its_level_is_a_value_error() -> None:
+    loss = HumanRubricLoss("Is it good?", LEVELS, aspects=ASPECTS)
+
+    with pytest.raises(ValueError, match="HumanRubricLoss needs a score of each aspect: Greeting has none"):
+        loss.read([RubricAnswer(scores={"Facts": 3})])
+    with pytest.raises(ValueError, match="aspect “Greeting” of HumanRubricLoss has no level of score 3"):
+        loss.read([RubricAnswer(scores={"Facts": 3, "Greeting": 3})])
 
 
 def test_a_question_without_aspects_is_as_it_was() -> None:

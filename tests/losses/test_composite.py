@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimization.core import LLMInference, TrainingStep, collect_tape_ids, current_registry
+from optimization.core import LLMInference, Module, TrainingStep, collect_tape_ids, current_registry
 from optimization.llm.scope import Suspended
 from optimization.losses import (
     CompositeLoss,
@@ -82,6 +83,68 @@ async def test_an_aggregator_is_not_asked_where_nothing_was_said() -> None:
     ).payload == []
 
 
+@pytest.mark.parametrize(
+    ("reply", "payload"),
+    [
+        (["Do both.", "Soon."], [["Do both."], ["Soon."]]),
+        ({"actionable_improvements": ["Do both."]}, [["Do both."]]),
+        ({"other": 1}, []),
+        (None, []),
+    ],
+)
+async def test_an_aggregator_module_may_give_text_a_list_or_an_object(reply: Any, payload: Any) -> None:
+    class Aggregator(Module):
+        def forward(self, prompt: str) -> Any:
+            return reply
+
+    assert (await CompositeLoss([(saying("a"), 1)], aggregator=Aggregator())("output")).payload == payload
+
+
+async def test_composites_nest() -> None:
+    inner = CompositeLoss([(saying("a", 1.0), 1), (saying("b", 0.0), 3)])
+    value = await CompositeLoss([(inner, 1), (saying("c", 0.75), 1)])("output")
+
+    assert value.score == 0.5
+    assert value.payload == [["[Weight: 1] [Weight: 1] a | [Weight: 3] b"], ["[Weight: 1] c"]]
+    assert [member["score"] for member in value.meta["members"][0]["members"]] == [1.0, 0.0]
+
+
+async def test_a_member_that_fails_fails_the_composite_and_is_named_and_the_others_are_cancelled() -> None:
+    cancelled = asyncio.Event()
+
+    async def waits(output: Any, target: Any, context: Any) -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return ""
+
+    def fails(output: Any, target: Any, context: Any) -> str:
+        raise KeyError("broken")
+
+    with pytest.raises(KeyError, match="broken") as caught:
+        await CompositeLoss([(LossModule(waits), 1), (LossModule(fails), 1)])("output")
+    assert caught.value.__notes__[0] == "in node 'CompositeLoss.1.LossModule' (LossModule)"
+    assert cancelled.is_set()
+
+
+@pytest.mark.parametrize(
+    ("losses", "message"),
+    [
+        ([saying("a")], r"takes pairs, \[\(loss, weight\), ...\]; member 0 is LossModule"),
+        ((saying("a"), 1), "takes pairs"),
+        (
+            [(saying("a"), 1), (len, 1)],
+            r"Member 1 of a CompositeLoss is no loss but .*LossModule\(function\)",
+        ),
+    ],
+)
+def test_members_are_pairs_of_a_loss_and_a_weight(losses: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        CompositeLoss(losses)
+
+
 @pytest.mark.parametrize("losses", [[], [(saying("a"), 0)]])
 def test_a_composite_needs_a_member_with_weight(losses: Any) -> None:
     with pytest.raises(ValueError, match="one loss or more with a weight above 0"):
@@ -89,8 +152,9 @@ def test_a_composite_needs_a_member_with_weight(losses: Any) -> None:
 
 
 def test_a_weight_is_not_negative() -> None:
-    with pytest.raises(ValueError, match="LossModule has -1"):
-        CompositeLoss([(saying("a"), 1), (saying("b"), -1)])
+    for weight in (-1, float("nan"), float("inf"), "1"):
+        with pytest.raises(ValueError, match=f"LossModule has {weight!r}"):
+            CompositeLoss([(saying("a"), 1), (saying("b"), weight)])  # type: ignore[list-item]
 
 
 @given(st.lists(st.tuples(st.none() | st.floats(0, 1), st.floats(0.01, 10)), min_size=1, max_size=6))

@@ -53,6 +53,13 @@ def test_the_prompt_template_is_what_people_are_asked() -> None:
     assert loss.question(Value(ValueKind.TEXT, "{this}"), "that").criteria == "Is {this} like that? {yes}"
 
 
+def test_a_slot_that_nothing_fills_is_refused_where_the_loss_is_made() -> None:
+    with pytest.raises(
+        ValueError, match=r"prompt_template of HumanFeedbackLoss has {ticket}.*{output}, {target}, {context}"
+    ):
+        HumanFeedbackLoss("Is {output} right for {ticket}?")
+
+
 def test_an_answer_to_another_kind_of_question_is_refused() -> None:
     with pytest.raises(ValueError, match="reads FeedbackAnswers and got a RubricAnswer"):
         HumanFeedbackLoss().read([RubricAnswer(3)])

@@ -56,6 +56,29 @@ async def test_a_subclass_must_say_how_it_judges() -> None:
         await LossModule()("x")
 
 
+async def test_what_a_subclass_says_becomes_feedback() -> None:
+    class Says(LossModule):
+        async def judge(self, output: Any, target: Any, context: Any) -> Any:
+            return "Greet."
+
+    assert is_feedback(await Says()("x"))
+
+
+@pytest.mark.parametrize("score", [7, -0.1, float("nan")])
+async def test_a_score_is_from_zero_to_one(score: float) -> None:
+    loss = LossModule(lambda output, target, context: Value(ValueKind.STRUCTURED, [], meta={"score": score}))
+
+    with pytest.raises(ValueError, match=f"LossModule gave the score {score!r}: a score is 0 to 1"):
+        await loss("x")
+
+
+async def test_a_judge_is_a_function_and_a_context_a_dict() -> None:
+    with pytest.raises(TypeError, match="makes a loss of a function of .* not of 5"):
+        LossModule(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="context of VerifierLoss is a dict .* not 'ticket'"):
+        await VerifierLoss("exact")("x", "y", context="ticket")
+
+
 async def test_a_loss_called_on_an_output_passes_its_tape_on() -> None:
     module = Writer().train()
     output = await module("Ada")

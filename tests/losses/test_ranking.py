@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimization.core import ReplyError, collect_tape_ids
+from optimization.core import ReplyError, Value, ValueKind, collect_tape_ids
 from optimization.losses import HumanRankingLoss, LLMRankingLoss, RankingAnswer, ScriptedDesk
 from optimization.losses.ranking import mean_ranks, rank_score
 from tests.core.scripted import Model
@@ -47,8 +49,24 @@ async def test_ties_share_the_mean_rank_if_allowed() -> None:
 
 
 async def test_a_repeated_rank_is_a_value_error_where_ties_are_not_allowed() -> None:
-    with pytest.raises(ValueError, match="Rank 1 was given twice"):
+    with pytest.raises(
+        ValueError,
+        match=r"HumanRankingLoss cannot read the ranks \[1, 1, 3\]: Rank 1 was given twice.*with allow_ties=True",
+    ):
         await human(1, 1, 3).rank(["a", "b", "c"])
+
+
+@pytest.mark.parametrize("ranks", [(1, 2), (1, 2, 3, 4), ()])
+async def test_a_rank_for_each_output_and_no_more(ranks: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="HumanRankingLoss cannot read the ranks .*each of the 3 outputs"):
+        await human(*ranks).rank(["a", "b", "c"])
+
+
+@pytest.mark.parametrize("n", [1, 0, -2])
+def test_a_ranking_of_fewer_than_two_is_refused_where_it_is_made(n: int) -> None:
+    for make in (LLMRankingLoss, HumanRankingLoss):
+        with pytest.raises(ValueError, match=f"{make.__name__} ranks two outputs or more: n={n} is too few"):
+            make("order?", n=n)
 
 
 @pytest.mark.parametrize(("ranks", "message"), [((0, 1), "0 is not one"), ((1, 3), "3 is not one")])
@@ -125,6 +143,34 @@ def test_mean_ranks_share_out_the_same_places_and_keep_the_order(ranks: list[int
     assert all(0.0 <= rank_score(place, len(ranks)) <= 1.0 for place in places)
 
 
+@given(st.data(), st.integers(2, 6), st.booleans())
+def test_any_rankings_keep_the_order_that_all_agree_on(data: st.DataObject, total: int, ties: bool) -> None:
+    one = (
+        st.lists(st.integers(1, total), min_size=total, max_size=total)
+        if ties
+        else st.permutations(range(1, total + 1))
+    )
+    given_ranks = data.draw(st.lists(one, min_size=1, max_size=4))
+    loss = HumanRankingLoss("order?", allow_ties=ties)
+    values = loss.read_all([RankingAnswer(list(ranks)) for ranks in given_ranks])
+    scores = [value.score for value in values]
+
+    assert all(0.0 <= score <= 1.0 for score in scores)  # type: ignore[operator]
+    assert sum(scores) == pytest.approx(total / 2)  # type: ignore[arg-type]
+    assert sum(value.meta["rank"] for value in values) == pytest.approx(total * (total + 1) / 2)
+    for i in range(total):
+        for j in range(total):
+            if all(ranks[i] < ranks[j] for ranks in given_ranks):
+                assert scores[i] > scores[j]  # type: ignore[operator]
+
+
+@given(st.permutations(range(1, 6)))
+async def test_any_order_of_a_model_is_read_best_first(order: list[int]) -> None:
+    values = await LLMRankingLoss("order?").bind(Model([verdict(*order)])).rank(list("abcde"))
+
+    assert sorted(range(1, 6), key=lambda number: values[number - 1].meta["rank"]) == order
+
+
 async def test_outputs_that_are_the_same_are_asked_about_once_and_share_their_rank() -> None:
     desk = ScriptedDesk([RankingAnswer([2, 1], ["long", ""])])
     values = await HumanRankingLoss("order?", desk=desk).rank(["a", "b", "a"])
@@ -135,7 +181,22 @@ async def test_outputs_that_are_the_same_are_asked_about_once_and_share_their_ra
     assert [value.payload for value in values] == [[["long"]], [["Ranked #1/3."]], [["long"]]]
 
 
-async def test_nobody_is_asked_about_outputs_that_are_all_the_same() -> None:
-    values = await HumanRankingLoss("order?", desk=ScriptedDesk()).rank(["a", "a", "a"])
+async def test_a_model_too_ranks_outputs_that_are_the_same_once() -> None:
+    model = Model([verdict(2, 1)])
+    values = await LLMRankingLoss("order?").bind(model).rank(["a", "b", "a"])
 
-    assert [value.score for value in values] == [0.5, 0.5, 0.5]
+    assert "<output_3>" not in model.requests[0].messages[1].content
+    assert [value.meta["rank"] for value in values] == [2.5, 1.0, 2.5]
+    assert [value.payload for value in values] == [[["rude"]], [["precise"]], [["rude"]]]
+
+
+async def test_nobody_is_asked_about_outputs_that_are_all_the_same() -> None:
+    for loss in (HumanRankingLoss("order?", desk=ScriptedDesk()), LLMRankingLoss("order?").bind(Model([]))):
+        values = await loss.rank(["a", "a", "a"])
+        assert [value.score for value in values] == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("outputs", ["abc", Value(ValueKind.STRUCTURED, ["a", "b"]), {"a": 1, "b": 2}])
+async def test_what_is_ranked_is_a_list(outputs: Any) -> None:
+    with pytest.raises(TypeError, match="LLMRankingLoss compares a list of outputs, not"):
+        await LLMRankingLoss("order?").bind(Model([])).rank(outputs)

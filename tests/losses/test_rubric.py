@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from optimization.core import ReplyError, ValueKind
 from optimization.losses import HumanRubricLoss, LLMRubricLoss, RubricAnswer, RubricLevel, ScriptedDesk
 from optimization.losses.aspects import Rubric
+from optimization.losses.questions import weighed
 from tests.core.scripted import Model
 from tests.losses.rubrics import LEVELS
 
@@ -83,13 +86,59 @@ async def test_a_verdict_out_of_range_after_the_repair_is_an_error_with_the_raw_
 
 def test_a_rubric_has_two_levels_or_more() -> None:
     for levels in ([], LEVELS[:1]):
-        with pytest.raises(ValueError, match="two levels or more"):
+        with pytest.raises(
+            ValueError, match="rubric of HumanRubricLoss has two levels or more; .*A level is RubricLevel"
+        ):
             HumanRubricLoss("helpful?", levels)
 
 
 def test_a_rubric_has_distinct_scores() -> None:
-    with pytest.raises(ValueError, match="2 is there twice"):
+    with pytest.raises(
+        ValueError, match="rubric of LLMRubricLoss .* 2 is there twice. Give one of them another score"
+    ):
         LLMRubricLoss("helpful?", [*LEVELS, RubricLevel(2, "Also fair")])
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        ["bad", "good"],
+        [{"scor": 1, "label": "bad"}, {"score": 2, "label": "good"}],
+        [{"score": "x", "label": "bad"}, {"score": 2, "label": "good"}],
+        [{"score": float("nan"), "label": "bad"}, {"score": 2, "label": "good"}],
+        [{"score": float("inf"), "label": "bad"}, {"score": 2, "label": "good"}],
+    ],
+)
+def test_a_level_that_is_none_is_refused_in_words(levels: list[Any]) -> None:
+    with pytest.raises(
+        ValueError, match=r"rubric of LLMRubricLoss has a level that is none.*A level is RubricLevel"
+    ):
+        LLMRubricLoss("helpful?", levels)
+
+
+@pytest.mark.parametrize("levels", [None, "good", {1: "bad", 2: "good"}])
+def test_what_is_no_list_of_levels_is_a_type_error(levels: Any) -> None:
+    with pytest.raises(TypeError, match="rubric of HumanRubricLoss is a list of levels, not"):
+        HumanRubricLoss("helpful?", levels)
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=8, unique=True),
+    st.lists(st.tuples(st.integers(0, 7), st.floats(0, 10)), min_size=1, max_size=5),
+)
+def test_what_any_people_say_scores_from_zero_to_one_and_counts_by_weight(
+    levels: list[float], said: list[tuple[int, float]]
+) -> None:
+    loss = HumanRubricLoss("helpful?", [RubricLevel(score, "x") for score in levels])
+    answers = [weighed(RubricAnswer(levels[i % len(levels)]), weight) for i, weight in said]
+    value = loss.read(answers)
+    chosen = [answer.score for answer in answers]  # type: ignore[union-attr]
+
+    assert value.score is not None
+    assert 0.0 <= value.score <= 1.0
+    assert min(chosen) - 1e-6 <= value.meta["raw_score"] <= max(chosen) + 1e-6
+    low, high = min(levels), max(levels)
+    assert value.score == pytest.approx((value.meta["raw_score"] - low) / (high - low), abs=1e-6)
 
 
 def test_levels_may_be_json() -> None:
@@ -128,7 +177,9 @@ async def test_a_person_is_asked_the_question_and_the_answer_is_read() -> None:
 
 
 def test_a_score_that_no_level_has_is_refused() -> None:
-    with pytest.raises(ValueError, match="4 is not a score of this rubric, which has 1, 2, 3, 5"):
+    with pytest.raises(
+        ValueError, match="rubric of HumanRubricLoss has no level of score 4. Answer with one of 1, 2, 3, 5"
+    ):
         HumanRubricLoss("helpful?", LEVELS).read([RubricAnswer(4)])
 
 

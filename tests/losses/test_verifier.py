@@ -39,9 +39,18 @@ async def test_a_verifier_is_given_target_and_context_if_it_asks_for_them() -> N
     assert (await VerifierLoss(check)("x", "a", context={"ticket": "b"})).payload == [["Not ab."]]
 
 
-async def test_a_verifier_that_answers_something_else_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match=r"answers \(passed, message\), and this one answered True"):
-        await VerifierLoss(lambda output: True)("x")
+@pytest.mark.parametrize("answer", [True, None, [True, ""], ("False", ""), (0.5, "")])
+async def test_a_verifier_that_answers_something_else_is_a_type_error(answer: Any) -> None:
+    def check(output: str) -> Any:
+        return answer
+
+    with pytest.raises(TypeError, match=r"passed being True or False; .*check answered"):
+        await VerifierLoss(check)("x")
+
+
+def test_a_verifier_is_a_function_or_a_name() -> None:
+    with pytest.raises(TypeError, match=r"function of the output, or one by name, not 42. Names: code_fence"):
+        VerifierLoss(42)  # type: ignore[arg-type]
 
 
 async def test_a_verifier_may_be_named_with_its_arguments() -> None:

@@ -105,6 +105,13 @@ async def judged(verifier: dict[str, Any], output: Any, target: Any = None) -> t
             "```toml\na\n```",
             "valid toml",
         ),
+        (
+            {"name": "code_fence", "language": "yaml"},
+            None,
+            "```yaml\na: [1]\n```",
+            "```yaml\na: [1\n```",
+            "valid yaml",
+        ),
     ],
 )
 async def test_a_verifier_passes_and_fails_with_a_sentence(
@@ -139,6 +146,91 @@ async def test_json_that_breaks_the_schema_is_told_where(output: str, message: s
     assert message in said
 
 
+@pytest.mark.parametrize("reference", ["http://127.0.0.1:9/schema", "#/$defs/nowhere", "file:///etc/passwd"])
+def test_a_schema_refers_to_nothing_outside_it(reference: str) -> None:
+    with pytest.raises(ValueError, match="nothing is fetched from elsewhere. Put what it refers to under"):
+        VerifierLoss({"name": "json_schema", "schema": {"properties": {"a": True, "b": {"$ref": reference}}}})
+
+
+async def test_a_schema_may_refer_to_its_own_definitions() -> None:
+    schema = {"$defs": {"n": {"type": "integer"}}, "items": {"$ref": "#/$defs/n"}}
+
+    assert (await judged({"name": "json_schema", "schema": schema}, "[1]"))[0] == 1.0
+    assert (
+        "at $[0]: 'a' is not of type" in (await judged({"name": "json_schema", "schema": schema}, '["a"]'))[1]
+    )
+
+
+ODD = [
+    "",
+    "\x00",
+    "e\u0301 ✓",
+    "\ud800",
+    "9" * 5000,
+    "[" * 100_000,
+    "NaN",
+    "x" * 100_000,
+    None,
+    True,
+    b"x",
+    [],
+    {},
+]
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    [
+        {"name": "exact", "expected": "lamp"},
+        {"name": "regex", "pattern": "^lamp$"},
+        {"name": "contains", "text": "lamp"},
+        {"name": "json_schema", "schema": {"required": ["lamp"], "type": "object"}},
+        {"name": "json_path", "path": "$.lamp"},
+        {"name": "numeric", "expected": 3},
+        {"name": "length", "minimum": 10**6},
+        {"name": "code_fence"},
+    ],
+    ids=lambda verifier: verifier["name"],
+)
+async def test_an_odd_output_fails_with_a_sentence_and_raises_nothing(verifier: dict[str, Any]) -> None:
+    for output in ODD:
+        score, said = await judged(verifier, output)
+        assert score == 0.0
+        assert said.startswith("The ")
+        assert len(said) < 500
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("json", "[" * 100_000),
+        ("python", "x" + "+x" * 100_000),
+        ("toml", "a = " + "[" * 5000),
+        ("yaml", "[" * 5000),
+    ],
+)
+async def test_code_nested_without_end_is_not_valid(language: str, code: str) -> None:
+    assert (await judged({"name": "code_fence", "language": language}, f"```\n{code}\n```"))[0] == 0.0
+
+
+async def test_of_several_blocks_those_of_the_language_are_read() -> None:
+    output = "```bash title=run\r\nls\r\n```\r\nThen\r\n```json\r\n{}\r\n```"
+
+    assert (await judged({"name": "code_fence"}, output))[0] == 1.0
+    assert (await judged({"name": "json_path", "path": "$"}, output))[0] == 1.0
+    assert (await judged({"name": "code_fence"}, output + "\n```json\n{\n```"))[0] == 0.0
+
+
+async def test_numbers_are_told_in_full() -> None:
+    said = (await judged({"name": "numeric", "expected": 1234567}, "1234568"))[1]
+    assert said == "The output's number is 1234568 and must be 1234567."
+
+
+async def test_a_json_path_tells_true_from_one() -> None:
+    assert (await judged({"name": "json_path", "path": "$.a", "expected": True}, '{"a": 1}'))[0] == 0.0
+    assert (await judged({"name": "json_path", "path": "$.a", "expected": 1}, '{"a": 1.0}'))[0] == 1.0
+
+
 async def test_a_json_path_must_find_something_or_the_value_wanted() -> None:
     found = '{"items": [{"id": 7}, {"id": 8}]}'
 
@@ -167,11 +259,18 @@ async def test_a_json_path_must_find_something_or_the_value_wanted() -> None:
         ({"name": "regex", "patern": "a"}, "Verifier 'regex' cannot be made with"),
         (
             {"name": "json_schema", "schema": {"type": "unknown"}},
-            "The JSON schema of the verifier is not valid",
+            "The schema of the json_schema verifier is no valid JSON schema",
         ),
-        ({"name": "json_path", "path": "$["}, r"The JSON path '\$\[' of the verifier cannot be read"),
-        ({"name": "length", "unit": "pages"}, "counted in words, characters, lines, not 'pages'"),
-        ({"name": "code_fence", "language": "cobol"}, "not as 'cobol'"),
+        ({"name": "json_path", "path": "$["}, r"The path '\$\[' of the json_path verifier cannot be read"),
+        ({"name": "length", "unit": "pages"}, "counts words, characters, lines, not 'pages'"),
+        ({"name": "length", "minimum": 5, "maximum": 2}, "No output has 5 to 2 words"),
+        ({"name": "length", "minimum": "5"}, r"cannot be made with {'minimum': '5'}.*It takes \(minimum"),
+        ({"name": "code_fence", "language": "cobol"}, "parses json, python, toml, yaml, not 'cobol'"),
+        ({"name": "contains", "text": []}, "contains verifier has no text to look for"),
+        ({"name": "numeric", "tolerance": -1}, "numeric verifier's tolerance is 0 or more, not -1"),
+        ({"name": "numeric", "expected": "twelve"}, "numeric verifier's expected is a number, not 'twelve'"),
+        ({"name": "json_path", "path": 5}, r"cannot be made with {'path': 5}"),
+        ({"pattern": "a"}, "No verifier 'None'"),
     ],
 )
 def test_a_verifier_that_cannot_be_made_is_a_value_error_in_words(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from optimization.core import KeepPlaceholders, MaxLength, MustContain, OptimizationError, Parameter
+from optimization.llm.errors import EmptyReply
 from optimization.optimizers import SFAOptimizer
 from tests.optimizers.models import Asked, Chain, Diamond, FakeModel, Step, improving, judged
 
@@ -191,6 +192,22 @@ async def test_a_constraint_in_words_is_checked_by_a_model() -> None:
     assert await optimizer.step() == {"prompt": "a car"}
     assert [asked.alias for asked in model.of("check")] == ["optimizer/checker"] * 2
     assert "it speaks of a cat" in model.of("update")[1].block("rejected")
+
+
+@pytest.mark.parametrize("feedbacks", [1, 2])
+async def test_a_reply_that_stays_empty_at_the_endpoint_is_an_error_of_the_parameter(feedbacks: int) -> None:
+    def answer(asked: Any) -> Any:
+        error = EmptyReply("The endpoint 'default'", "sent an empty reply")
+        error.attempts = 4
+        raise error
+
+    step = Step("p")
+    optimizer, _ = sfa(step, answer)
+    for _ in range(feedbacks):
+        await judged(step, "better")
+    with pytest.raises(OptimizationError, match=r"'prompt'.*in 4 attempts.*sent an empty reply") as caught:
+        await optimizer.step()
+    assert (caught.value.parameter, caught.value.attempts) == ("prompt", 4)
 
 
 async def test_a_step_applies_all_its_levels_or_none() -> None:

@@ -223,6 +223,21 @@ def test_cispo_weighs_the_gradient_by_the_ratio_and_does_not_differentiate_it() 
     close(new.grad, [[-np.exp(0.5)]])
 
 
+def test_the_correction_of_the_sampler_is_a_weight_and_not_differentiated() -> None:
+    new, old, original = (torch.randn(2, 3, dtype=torch.float64) for _ in range(3))
+    old.requires_grad_(), original.requires_grad_()
+    mask, advantages = torch.ones(2, 3), torch.randn(2, 3, dtype=torch.float64)
+
+    loss = objectives.policy_loss(
+        new.requires_grad_(), old, advantages, mask, original=original, truncated_importance_sampling=3.0
+    )
+    loss.backward()  # type: ignore[no-untyped-call]
+
+    assert all(each.grad is None or each.grad.eq(0).all() for each in (old, original))
+    assert new.grad is not None
+    assert new.grad.ne(0).all()
+
+
 def test_ppo_has_no_gradient_where_the_ratio_is_clipped() -> None:
     new = torch.tensor([[-0.1, -0.1]], dtype=torch.float64, requires_grad=True)
     old, mask = torch.full((1, 2), -2.0).double(), torch.ones(1, 2)

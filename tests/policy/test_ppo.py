@@ -253,6 +253,19 @@ def test_old_log_probabilities_are_those_of_the_policy_that_sampled() -> None:
     assert not torch.allclose(trainer.log_prob_step(batch), noted, atol=1e-3)
 
 
+def test_old_log_probabilities_stay_those_that_were_sampled_with_when_the_policy_has_moved_on() -> None:
+    """Those of the policy as it is would make every ratio 1, however old the rollouts are."""
+    trainer = ppo()
+    rollouts = trainer.roll_out()
+    stir(trainer)
+
+    batch = trainer.assemble(rollouts, [1.0] * len(rollouts))
+
+    noted = torch.tensor([p for each in rollouts for p in each.log_probs])
+    torch.testing.assert_close(batch.old_log_probs[batch.mask], noted)
+    assert not torch.allclose(trainer.log_prob_step(batch)[batch.mask], noted, atol=1e-2)
+
+
 def test_ratios_of_a_nucleus_are_1_before_the_first_step() -> None:
     """Over all tokens instead of those that could have been drawn, every ratio would be off from the start."""
     sampling = {"temperature": 0.7, "top_p": 0.6, "max_tokens": 6}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,7 +16,9 @@ from pytest_django.fixtures import Settings
 
 from optimization.models import Checkpoint, PolicyStep, RolloutGroup, Run, RunState, WorkItem
 from optimization.policy.faults import VARIABLE
-from optimization.policy.jobs import Progress
+from optimization.policy.jobs import Progress, runner
+from optimization.policy.jobs.children import Child
+from optimization.policy.jobs.spec import JobFolder
 from optimization.policy.models import save_model
 from optimization.policy.tokenisation import ByteTokenizer
 from optimization.policy.transformer import Architecture, Transformer
@@ -32,21 +37,65 @@ def weights(run: Run) -> bytes:
     return (Path(last.path) / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("fault", ["training:1", "rollouts:1", "checkpoint_written:1"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "rollouts:1",
+        "reference's log-probabilities:1",
+        "training:1",
+        "training:2",
+        "checkpoint:1",
+        "checkpoint_written:1",
+    ],
+)
 def test_a_job_that_is_killed_is_done_again_to_the_same_weights(
     fault: str, launch: Launch, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undisturbed = play(launch(iterations=1))
+    args = {"micro_batch_size": 4, "minibatches": 2}
+    undisturbed = play(launch(iterations=1, args=args))
     monkeypatch.setenv(VARIABLE, f"{fault}:{tmp_path / 'died'}")
     monkeypatch.setattr("optimization.runs.policy.work.DEATHS_ALLOWED", 3)
 
-    run = play(launch(iterations=1))
+    run = play(launch(iterations=1, args=args))
 
     assert (tmp_path / "died").exists()
     assert run.state == RunState.FINISHED
     assert WorkItem.objects.filter(run=run, errors=1).count() == 1
     assert weights(run) == weights(undisturbed)
     assert PolicyStep.objects.filter(run=run).count() == 1
+
+
+@pytest.mark.parametrize("kind", ["step", "rollout"])
+def test_a_full_disk_stops_the_run_in_words_and_the_last_good_checkpoint_stays(
+    kind: str, launch: Launch, play: Play, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on the size of the child's files stands in for the end of the disk: the system refuses both alike."""
+    undisturbed = play(launch(iterations=2, args={"eval_frequency": 0}))
+    run = play(launch(iterations=1, args={"eval_frequency": 0}))
+    Run.objects.filter(pk=run.pk).update(
+        state=RunState.RUNNING, config=run.config | {"iterations": 2}, finished_at=None
+    )
+    before = weights(run)
+    start = runner.start_child
+
+    async def limited(files: JobFolder, *args: Any) -> Child:
+        child = await start(files, *args)
+        job = files.asked()
+        if job is not None and job.kind == kind:
+            resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+        return child
+
+    with monkeypatch.context() as full:
+        full.setattr(runner, "start_child", limited)
+        run = play(run)
+
+    assert run.state == RunState.NEEDS_ATTENTION
+    assert re.search(r"There is no room \(\d+ MB free\): make some", run.reason), run.reason
+    assert (weights(run), Checkpoint.objects.filter(run=run).count()) == (before, 1)
+    run_retry(run=run, user=operator)
+    run = play(run)
+    assert run.state == RunState.FINISHED
+    assert weights(run) == weights(undisturbed)
 
 
 def test_a_job_that_dies_again_and_again_stops_the_run_in_words_and_a_retry_goes_on(

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 
 from optimization.accounts.permissions import PERMISSIONS
 from optimization.accounts.tokens import token_create
+from optimization.backends import BACKENDS, arguments_schema
 from optimization.models import Role, Run, RunKind, Workspace
 from tests.api.conftest import Caller
 
@@ -42,7 +43,7 @@ def test_it_is_launched_followed_and_read_over_rest(
     assert step["metrics"]["reward/vowels"] == step["metrics"]["reward"]
     assert (checkpoint["key"], checkpoint["current"], checkpoint["kept"]) == ("step-1", True, True)
     assert [len(group["samples"]) for group in groups] == [4, 4, 4]
-    assert {"text", "kl", "ratio", "log_prob"} == set(groups[0]["samples"][0]["tokens"][0])
+    assert {"text", "kl", "ratio", "log_prob", "sampled"} == set(groups[0]["samples"][0]["tokens"][0])
 
 
 def test_a_checkpoint_is_a_tar_of_what_transformers_reads(
@@ -91,6 +92,12 @@ def with_arguments(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]
             "#/config/trainer/args/group_size",
             "two",
         ),
+        (with_component(follow_ups=["And?"]), "#/config/components/0", "Only a chat goes on"),
+        (
+            with_component(chat=True, follow_ups=["What of {order}?"]),
+            "#/config/components/0/prompt",
+            "asks for order.*brings text",
+        ),
         (with_arguments(plot_tensors=True), "#/config/trainer/args/plot_tensors", "no such argument"),
         (with_arguments(group_size=1), "#/config/trainer/args/group_size", "greater than or equal to 2"),
         (with_arguments(learning_rate=-1), "#/config/trainer/args/learning_rate", "not -1"),
@@ -128,3 +135,97 @@ def test_the_choices_tell_trainers_rewards_and_backends(script: Caller) -> None:
     assert names["policy_trainers"] == ["GRPOTrainer", "PPOTrainer"]
     assert {"LLMGroupLoss", "VerifierLoss", "HumanRankingLoss"} <= set(names["rewards"])
     assert names["backends"] == ["LocalBackend", "ServerlessBackend", "TinkerBackend"]
+
+
+def with_backend(**arguments: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The backend's arguments in place of the trainer's own."""
+
+    def changed(config: dict[str, Any]) -> dict[str, Any]:
+        args = {name: value for name, value in config["trainer"]["args"].items() if name != "learning_rate"}
+        backend = {"name": "LocalBackend", "args": arguments}
+        return config | {"trainer": config["trainer"] | {"args": args}, "backend": backend}
+
+    return changed
+
+
+def named(name: str, **arguments: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda config: with_backend()(config) | {"backend": {"name": name, "args": arguments}}
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "said"),
+    [
+        (
+            with_backend(plot_tensor=True),
+            "#/config/backend/args/plot_tensor",
+            "no such argument. LocalBackend takes learning_rate, ppo",
+        ),
+        (with_backend(ppo="yes"), "#/config/backend/args/ppo", "valid boolean, not 'yes'"),
+        (with_backend(epsilon="0.2"), "#/config/backend/args/epsilon", "valid number, not '0.2'"),
+        (
+            with_backend(importance_sampling_level="word"),
+            "#/config/backend/args/importance_sampling_level",
+            "'token', 'sequence'",
+        ),
+        (with_backend(learning_rate=-1.0), "#/config/backend/args/learning_rate", "greater than 0, not -1.0"),
+        (with_backend(advantage_balance=2.0), "#/config/backend/args/advantage_balance", "equal to 1"),
+        (with_backend(save_checkpoint=False), "#/config/backend/args/save_checkpoint", "keeps one"),
+        (with_backend(plot_tensors=True), "#/config/backend/args/plot_tensors", "own pages"),
+        (named("ServerlessBackend", plot_tensors=True), "#/config/backend/args/plot_tensors", "no such"),
+        (named("TinkerBackend", mask_prob_ratio=True), "#/config/backend/args/mask_prob_ratio", "no such"),
+        (named("TinkerBackend", train_mlp=False), "#/config/backend/name", "no service to train on yet"),
+        (named("OtherBackend"), "#/config/backend/name", "LocalBackend, ServerlessBackend, TinkerBackend"),
+        (
+            lambda config: with_arguments(beta=0.1)(with_backend()(config)),
+            "#/config/trainer/args/beta",
+            "The arguments of LocalBackend say how it learns",
+        ),
+        (
+            lambda config: (
+                with_backend()(config) | {"trainer": {"name": "PPOTrainer", "args": {"group_size": 4}}}
+            ),
+            "#/config/trainer/name",
+            "choose GRPOTrainer",
+        ),
+    ],
+)
+def test_what_a_backend_does_not_take_is_refused_at_its_argument(
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    pointer: str,
+    said: str,
+    script: Caller,
+    config: Config,
+) -> None:
+    test_what_cannot_be_is_refused_at_its_field(change, pointer, said, script, config)
+
+
+def test_the_api_describes_each_backends_arguments_by_its_signature(script: Caller) -> None:
+    schemas = script.get("/openapi.json").json()["components"]["schemas"]
+
+    of_the_config = schemas["PolicyRunConfig"]["properties"]["backend"]["anyOf"]
+    arguments = {
+        choice["properties"]["name"]["const"]: set(choice["properties"]["args"]["properties"])
+        for choice in of_the_config
+        if choice["type"] == "object"
+    }
+    assert {name: len(known) for name, known in arguments.items()} == {
+        name: len(arguments_schema(backend)["properties"]) for name, backend in BACKENDS.items()
+    }
+    assert "truncated_importance_sampling" in arguments["LocalBackend"] - arguments["ServerlessBackend"]
+    assert "deploy_checkpoint" in arguments["TinkerBackend"] - arguments["LocalBackend"]
+
+
+def test_a_run_whose_steps_a_backend_takes_is_launched_over_rest(
+    script: Caller, config: Config, play: Callable[[Run], Run]
+) -> None:
+    backend = with_backend(learning_rate=1e-3, ppo=True, epsilon=0.1, truncated_importance_sampling=2.0)
+
+    launched = script.post("/runs", {"config": backend(config(iterations=2))}).json()
+
+    assert launched["config"]["backend"]["args"]["epsilon"] == 0.1
+    run = play(Run.objects.get(pk=launched["id"]))
+    steps = script.get(f"/runs/{run.pk}/steps").json()["items"]
+    assert run.state == "finished", run.reason
+    assert [step["checkpoint"] for step in steps] == ["step-1", "step-2"]
+    assert {"reward/vowels", "clip_fraction", "entropy", "length"} <= set(steps[0]["metrics"])
+    assert "kl" not in steps[0]["metrics"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from optimization.models import Checkpoint, PolicyJob, PolicyStep, RolloutGroup, Run, RunState, Score
-from optimization.runs.policy.storage import unpacked
+from optimization.runs.policy.selectors import iteration_groups
+from optimization.runs.policy.storage import sampled_of, unpacked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Launch = Callable[..., Run]
@@ -101,3 +103,29 @@ def test_the_jobs_tell_how_far_they_are(launch: Launch, play: Play, monkeypatch:
     assert jobs.exists()
     assert {job.device for job in jobs} == {"cpu"}
     assert all(0 <= job.done <= job.total for job in jobs)
+
+
+def test_a_conversation_of_several_turns_is_sampled_scored_and_trained(
+    launch: Launch, play: Play, letters: str
+) -> None:
+    """The user's second message stands in the rollout, read and not sampled; only a reply that ended is followed."""
+    reward = {"name": "VerifierLoss", "args": {"verifier": {"name": "regex", "pattern": "[aeiou0-9]"}}}
+    component = {"name": "talk", "dataset": letters, "prompt": "{text}", "chat": True, "reward": reward}
+    arguments = {"sampling": {"max_tokens": 8}, "group_size": 32, "eval_frequency": 0}
+    run = play(launch(components=[component | {"follow_ups": ["so {text}"]}], args=arguments, iterations=1))
+
+    assert run.state == RunState.FINISHED, run.reason
+    samples = [
+        sample for group in RolloutGroup.objects.filter(run=run).order_by("index") for sample in group.samples
+    ]
+    followed = [sample for sample in samples if "mask" in sample]
+    assert followed, "no reply ended by itself"
+    for sample in followed:
+        read = [
+            piece for piece, sampled in zip(sample["pieces"], sampled_of(sample), strict=True) if not sampled
+        ]
+        assert re.fullmatch(r"user: so \d is\nassistant: ", "".join(read))
+    step = PolicyStep.objects.get(run=run)
+    assert step.metrics["length/longest"] <= 16
+    shown = [token for group in iteration_groups(run, 0) for s in group.samples for token in s.tokens]
+    assert {(token.kl, token.ratio) for token in shown if not token.sampled} == {(None, None)}

@@ -90,6 +90,28 @@ def test_it_is_launched_from_the_form_and_again_like_before(client: Client, team
     assert "768" in client.post("/runs/launch/policy/estimate/", sent | {"iterations": 3}).content.decode()
 
 
+def test_a_backends_arguments_are_fields_of_the_form_and_come_back(client: Client, team: Workspace) -> None:
+    page = client.get("/runs/launch/policy/")
+    sent = {name: "" if (value := field.value()) is None else value for name, field in _fields(page)}
+    sent |= {"backend": "LocalBackend", "backend_ppo": "on", "backend_epsilon": "0.1", "device": "cpu"}
+    del sent["backend_scale_rewards"]
+
+    client.post("/runs/launch/policy/", sent)
+
+    run = Run.objects.get(kind=RunKind.POLICY)
+    assert run.config["backend"] == {
+        "name": "LocalBackend",
+        "args": {"learning_rate": 3e-4, "ppo": True, "epsilon": 0.1, "scale_rewards": False},
+    }
+    assert not {"learning_rate", "beta"} & set(run.config["trainer"]["args"])
+    again = client.get(f"/runs/launch/policy/?like={run.pk}").context["form"]
+    values = {name: again[f"backend_{name}"].value() for name in ("ppo", "epsilon", "scale_rewards")}
+    assert values == {"ppo": True, "epsilon": 0.1, "scale_rewards": False}
+    assert again["backend"].value() == "LocalBackend"
+    facts = client.get(f"/runs/{run.pk}/").content.decode()
+    assert "by LocalBackend, PPO" in facts
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "said"),
     [
@@ -98,6 +120,15 @@ def test_it_is_launched_from_the_form_and_again_like_before(client: Client, team
         ({"device": "tpu"}, "device", "pattern"),
         ({"check": "regex", "check_arguments": '{"pattern": "("}'}, "check_arguments", ""),
         ({"components": '[{"name": "x"}]'}, "components", ""),
+        (
+            {"backend": "LocalBackend", "backend_epsilon": "wide"},
+            "backend_epsilon",
+            "This is not JSON|number",
+        ),
+        ({"backend": "LocalBackend", "backend_epsilon": "-1"}, "backend_epsilon", "greater than 0"),
+        ({"backend": "LocalBackend", "backend_advantage_balance": "3"}, "backend_advantage_balance", "to 1"),
+        ({"backend": "LocalBackend", "learning_rate": "-1"}, "learning_rate", "greater than 0"),
+        ({"backend": "LocalBackend", "trainer": "PPOTrainer"}, "trainer", "choose GRPOTrainer"),
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field(
@@ -109,9 +140,10 @@ def test_what_cannot_be_is_said_beside_its_field(
     answer = client.post("/runs/launch/policy/", sent | changes)
 
     assert answer.status_code == 422
-    assert said in str(answer.context["form"].errors[field])
+    assert re.search(said, str(answer.context["form"].errors[field]))
 
 
 def _fields(page: Any) -> list[tuple[str, Any]]:
     form = page.context["form"]
-    return [(name, form[name]) for name in form.fields if name != "chat"]
+    left_out = {"chat", *(name for name, field in form.fields.items() if field.initial is False)}
+    return [(name, form[name]) for name in form.fields if name not in left_out]

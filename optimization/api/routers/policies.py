@@ -41,10 +41,12 @@ class StepsOut(Schema):
 
 
 class CheckpointOut(Schema):
-    """`reward` is the mean on the test prompts; `kept` is false once the weights were removed."""
+    """`reward` is the mean on the test prompts; `kept` is false once the weights were removed. `iteration`, counted from 0,
+    begins with these weights: a fork from it does too."""
 
     key: str
     step: int
+    iteration: int
     size: int
     made_at: datetime
     kept: bool
@@ -62,10 +64,13 @@ class CheckpointsOut(Schema):
 
 
 class TokenOut(Schema):
+    """`sampled` is false for what the policy read between two of its turns."""
+
     text: str
     kl: float | None
     ratio: float | None
     log_prob: float
+    sampled: bool
 
 
 class SampleOut(Schema):

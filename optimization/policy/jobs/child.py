@@ -11,6 +11,7 @@ from pathlib import Path
 
 from optimization.policy.errors import Cancelled, PolicyError
 from optimization.policy.faults import fault
+from optimization.policy.folders import no_room
 from optimization.policy.jobs.spec import JobFile, JobFolder, Progress, Result
 
 # Reports come at most so often, seconds; a task's beginning is always reported.
@@ -59,6 +60,8 @@ def _carry_out(files: JobFolder, first: bool) -> Result:
     except (PolicyError, ValueError) as problem:
         return Result(state="failed", error=str(problem), kind=type(problem).__name__)
     except Exception as error:
+        if isinstance(error, OSError) and (words := no_room(error, files.path)):
+            return Result(state="failed", error=f"{error}. {words}", kind="NoRoom")
         traceback.print_exc()
         return Result(state="failed", error=f"{type(error).__name__}: {error}", kind=type(error).__name__)
 

@@ -33,36 +33,14 @@ class RolloutJob(_Data):
     model: str = Field(description="A checkpoint's folder, or a model's folder or name.")
     prompts: tuple[Prompt, ...]
     sources: tuple[str, ...] = Field((), description="The component of each prompt.")
+    follow_ups: tuple[tuple[str, ...], ...] = Field(
+        (), description="For each prompt, what the user says after each reply."
+    )
     copies: int = Field(1, ge=1)
     sampling: Sampling = Sampling()
     seed: int = 0
     rollout_batch_size: int = Field(256, ge=1)
     precision: Precision = "auto"
-
-
-class StepJob(_Data):
-    """One step of PPOTrainer or GRPOTrainer on rollouts that have been scored -> the checkpoint `output`."""
-
-    kind: Literal["step"] = "step"
-    trainer: Literal["PPOTrainer", "GRPOTrainer"] = "GRPOTrainer"
-    config: dict[str, Any] = Field({}, description="The trainer's configuration, as JSON data.")
-    base: str = Field(description="The model at the start: the reference of the KL penalty.")
-    checkpoint: str | None = Field(None, description="Where the step begins; None for the base.")
-    output: str
-    components: tuple[str, ...]
-    rollouts: tuple[Rollout, ...]
-    scores: tuple[float | None, ...]
-    figures: bool = Field(
-        False, description="Write how far each token is from the reference, and how far the step moved it."
-    )
-
-    @model_validator(mode="after")
-    def _config_fits(self) -> StepJob:
-        self.trainer_config()
-        return self
-
-    def trainer_config(self) -> PPOConfig:
-        return (GRPOConfig if self.trainer == "GRPOTrainer" else PPOConfig).model_validate(self.config)
 
 
 class TrainArguments(_Data):
@@ -84,6 +62,38 @@ class TrainArguments(_Data):
     truncated_importance_sampling: float | None = Field(None, gt=0)
     scale_learning_rate_by_reward_std_dev: bool = False
     logprob_calculation_chunk_size: int = Field(1024, ge=1)
+
+
+class StepJob(_Data):
+    """One step of PPOTrainer or GRPOTrainer on rollouts that have been scored -> the checkpoint `output`."""
+
+    kind: Literal["step"] = "step"
+    trainer: Literal["PPOTrainer", "GRPOTrainer"] = "GRPOTrainer"
+    config: dict[str, Any] = Field({}, description="The trainer's configuration, as JSON data.")
+    base: str = Field(description="The model at the start: the reference of the KL penalty.")
+    checkpoint: str | None = Field(None, description="Where the step begins; None for the base.")
+    output: str
+    components: tuple[str, ...]
+    rollouts: tuple[Rollout, ...]
+    scores: tuple[float | None, ...]
+    arguments: TrainArguments | None = Field(
+        None,
+        description="A backend's, which then says how GRPOTrainer learns, in place of the configuration.",
+    )
+    first_reward_std: float | None = Field(
+        None, description="The standard deviation of the run's first rewards, where arguments are given."
+    )
+    figures: bool = Field(
+        False, description="Write how far each token is from the reference, and how far the step moved it."
+    )
+
+    @model_validator(mode="after")
+    def _config_fits(self) -> StepJob:
+        self.trainer_config()
+        return self
+
+    def trainer_config(self) -> PPOConfig:
+        return (GRPOConfig if self.trainer == "GRPOTrainer" else PPOConfig).model_validate(self.config)
 
 
 class TrainSettings(_Data):

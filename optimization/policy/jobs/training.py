@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from optimization.policy.backend_loss import clip_range, computed_before, loss_by, rate_by
 from optimization.policy.batches import Batch
 from optimization.policy.checkpoints import Counters, read_checkpoint, write_checkpoint
 from optimization.policy.conversations import Group, rollout_of
@@ -21,16 +21,13 @@ from optimization.policy.language_model import LanguageModel
 from optimization.policy.learner import Learner
 from optimization.policy.lora import add_lora
 from optimization.policy.measures import Metrics, TokenMeasures
-from optimization.policy.objectives import balance_advantages, group_advantages, policy_loss
+from optimization.policy.objectives import balance_advantages, group_advantages
 from optimization.policy.plots import plot
 from optimization.policy.rollouts import Rollout
 from optimization.policy.tokenisation import Tokenizer
 
 if TYPE_CHECKING:
     from optimization.policy.jobs.work import Bench
-
-# The arguments that `policy_loss` has by the same name.
-OF_THE_LOSS = set(TrainArguments.model_fields) & set(signature(policy_loss).parameters)
 
 
 def train(
@@ -100,12 +97,10 @@ def _scored(
 
 
 def _learner(job: TrainJob, model: LanguageModel, reward_std: float, bench: Bench) -> Learner:
-    settings, rate = job.settings, job.arguments.learning_rate
-    if job.arguments.scale_learning_rate_by_reward_std_dev and job.first_reward_std:
-        rate *= reward_std / job.first_reward_std
+    settings = job.settings
     return Learner(
         model.eval(),
-        learning_rate=rate,
+        learning_rate=rate_by(job.arguments, reward_std, job.first_reward_std),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         micro_batch_size=settings.micro_batch_size,
@@ -134,7 +129,7 @@ def _batch(
     batch = replace(
         batch, advantages=balance_advantages(spread, batch.mask.float(), arguments.advantage_balance)
     )
-    if not arguments.precalculate_logprobs and arguments.truncated_importance_sampling is None:
+    if not computed_before(arguments):
         return batch
     # Then `old` is the policy before this call as it computes here, and `original` what the sampler noted.
     return replace(
@@ -146,19 +141,10 @@ def _batch(
 
 def _steps(job: TrainJob, learner: Learner, batch: Batch) -> Metrics:
     arguments, settings = job.arguments, job.settings
-    low = arguments.epsilon or (0.2 if arguments.ppo else 1.0)
-    high = arguments.epsilon_high or (low if arguments.ppo else 4.0)
-    tokens, norms = TokenMeasures(low, high, learner.ranks), []
+    tokens, norms = TokenMeasures(*clip_range(arguments), learner.ranks), []
 
     def loss_of(micro: Batch, new: Tensor, entropy: Tensor) -> Tensor:
-        loss = policy_loss(
-            new,
-            micro.old_log_probs,
-            micro.advantages,
-            micro.mask,
-            original=micro.original_log_probs,
-            **arguments.model_dump(include=OF_THE_LOSS),
-        )
+        loss = loss_by(arguments, micro, new)
         tokens.add(micro, new, entropy, loss)
         return loss
 

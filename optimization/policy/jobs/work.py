@@ -7,9 +7,11 @@ import time
 from dataclasses import asdict, dataclass
 from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from optimization.policy.backend_loss import BackendLossTrainer
 from optimization.policy.batches import Batch
 from optimization.policy.components import Component, Scores
 from optimization.policy.devices import choose_device
@@ -35,8 +37,8 @@ from optimization.policy.objectives import kl_k3
 from optimization.policy.ppo import PPOTrainer
 from optimization.policy.ranks import Ranks, join, leave
 from optimization.policy.reward_model import Comparison, RewardModelTrainer
-from optimization.policy.rolling import roll_out
 from optimization.policy.rollouts import write_rollouts
+from optimization.policy.turns import roll_turns
 
 TRAINERS: dict[str, type[PPOTrainer]] = {"PPOTrainer": PPOTrainer, "GRPOTrainer": GRPOTrainer}
 
@@ -80,10 +82,11 @@ def _(job: RolloutJob, bench: Bench) -> Result:
         raise ValueError("Rollouts take one process: give parts of the prompts to several jobs.")
     model, tokenizer = load_model(job.model)
     started = time.perf_counter()
-    rollouts = roll_out(
+    rollouts = roll_turns(
         model.to(choose_device(bench.device)),
         tokenizer,
         job.prompts,
+        job.follow_ups or ((),) * len(job.prompts),
         job.sampling,
         seed=job.seed,
         sources=job.sources,
@@ -93,7 +96,7 @@ def _(job: RolloutJob, bench: Bench) -> Result:
         checkpoint=job.model,
         between=bench.between,
     )
-    tokens = sum(len(rollout.tokens) for rollout in rollouts)
+    tokens = sum(sum(rollout.sampled) for rollout in rollouts)
     speed = {"tokens_per_second": tokens / (time.perf_counter() - started)}
     write_rollouts(bench.files.rollouts, rollouts)
     used = sorted({token for rollout in rollouts for token in rollout.tokens})
@@ -104,16 +107,7 @@ def _(job: RolloutJob, bench: Bench) -> Result:
 
 @do.register
 def _(job: StepJob, bench: Bench) -> Result:
-    model, tokenizer = load_model(job.base)
-    trainer = TRAINERS[job.trainer](
-        model,
-        tokenizer,
-        [Component(name, {}, _nobody) for name in job.components],
-        job.trainer_config(),
-        device=bench.device,
-        between=bench.between,
-        ranks=bench.ranks,
-    )
+    trainer = _trainer(job, bench)
     if job.checkpoint is not None:
         trainer.restore(Path(job.checkpoint))
     started = time.perf_counter()
@@ -127,6 +121,24 @@ def _(job: StepJob, bench: Bench) -> Result:
         bench.between("checkpoint", 0, 1)
         trainer.save(Path(job.output))
     return Result(state="done", metrics=metrics, details={"trained": trained, "step": trainer.steps})
+
+
+def _trainer(job: StepJob, bench: Bench) -> PPOTrainer:
+    model, tokenizer = load_model(job.base)
+    components = [Component(name, {}, _nobody) for name in job.components]
+    options: dict[str, Any] = {"device": bench.device, "between": bench.between, "ranks": bench.ranks}
+    config = job.trainer_config()
+    if job.arguments is None:
+        return TRAINERS[job.trainer](model, tokenizer, components, config, **options)
+    return BackendLossTrainer(
+        model,
+        tokenizer,
+        components,
+        config,
+        arguments=job.arguments,
+        first_reward_std=job.first_reward_std,
+        **options,
+    )
 
 
 def _write_figures(job: StepJob, trainer: PPOTrainer, batch: Batch, bench: Bench) -> None:

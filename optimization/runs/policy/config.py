@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
+from optimization.backends import BACKENDS
+from optimization.backends.arguments import choice_schema
 from optimization.runs.config import Choice, People
 
 # The model that the set-up makes from scratch.
@@ -19,7 +21,8 @@ class ComponentChoice(BaseModel):
     """A source of rollouts: a dataset whose examples fill `prompt`, and what its completions are rewarded by.
 
     `prompt` names the examples' inputs in braces. With `chat` it is a user's message, written as the model's template
-    writes one.
+    writes one; then the user says the `follow_ups` one after the other, each after a reply. The last reply is rewarded, and
+    every turn of the policy is trained.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -28,16 +31,31 @@ class ComponentChoice(BaseModel):
     dataset: str
     prompt: str = Field(min_length=1)
     chat: bool = False
+    follow_ups: list[Annotated[str, Field(min_length=1)]] = Field(default=[], max_length=16)
     reward: Choice
+
+    @model_validator(mode="after")
+    def _follow_ups_are_of_a_chat(self) -> ComponentChoice:
+        if self.follow_ups and not self.chat:
+            raise ValueError("Only a chat goes on after a reply: set chat, or leave follow_ups out.")
+        return self
 
     @property
     def slots(self) -> list[str]:
-        """The inputs that the prompt asks for."""
-        return list(dict.fromkeys(_SLOT.findall(self.prompt)))
+        """The inputs that the prompt and its follow-ups ask for."""
+        return list(dict.fromkeys(_SLOT.findall("".join([self.prompt, *self.follow_ups]))))
 
     def filled(self, inputs: dict[str, Any]) -> str:
         """The prompt of one example."""
-        return _SLOT.sub(lambda slot: str(inputs[slot[1]]), self.prompt)
+        return _filled(self.prompt, inputs)
+
+    def followed(self, inputs: dict[str, Any]) -> tuple[str, ...]:
+        """What the user says after each reply."""
+        return tuple(_filled(text, inputs) for text in self.follow_ups)
+
+
+def _filled(text: str, inputs: dict[str, Any]) -> str:
+    return _SLOT.sub(lambda slot: str(inputs[slot[1]]), text)
 
 
 class Compute(BaseModel):
@@ -52,7 +70,8 @@ class Compute(BaseModel):
 
 class PolicyRunConfig(BaseModel):
     """A launch, whole. `base` is the model that the policy begins as: a folder on the workers' machine, a name on the hub,
-    or the one that is made from scratch. `checkpoints_kept` are the latest, beside the best; `budget` is in US dollars."""
+    or the one that is made from scratch. With a `backend` that one's `train` takes the steps, by its own keyword arguments;
+    without, the trainer's own loss does. `checkpoints_kept` are the latest, beside the best; `budget` is in US dollars."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,6 +79,7 @@ class PolicyRunConfig(BaseModel):
     base: str = BEGINNER
     components: list[ComponentChoice] = Field(min_length=1, max_length=16)
     trainer: Choice = Choice(name="GRPOTrainer")
+    backend: Annotated[Choice | None, WithJsonSchema(choice_schema(BACKENDS))] = None
     compute: Compute = Compute()
     people: People = People()
     iterations: int = Field(default=20, ge=1, le=100_000)

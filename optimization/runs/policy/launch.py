@@ -17,12 +17,15 @@ from optimization.runs.arguments import ArgumentError
 from optimization.runs.checks import Errors, LaunchError
 from optimization.runs.engine.pins import policy_pins
 from optimization.runs.events import event_emit
+from optimization.runs.policy.backend import backend_check
 from optimization.runs.policy.config import ComponentChoice, PolicyRunConfig
 from optimization.runs.policy.rewards import REWARDS, reward_made
 from optimization.runs.signals import run_due
 from optimization.trainers.effects import Split, TrainerState
 from optimization.trainers.plan import PlanError
 from optimization.trainers.policies import POLICY_TRAINERS, PPOAlgorithm
+
+OFF = ("/kind", "Policies are switched off on this machine: unset HANDGRAD_POLICIES.")
 
 
 def policy_launch(*, workspace: Workspace, user: User, config: PolicyRunConfig, name: str) -> Run:
@@ -56,11 +59,12 @@ def policy_check(workspace: Workspace, config: PolicyRunConfig) -> tuple[list[Da
     that is wrong."""
     errors: Errors = []
     if settings.POLICIES == "off":
-        errors.append(("/kind", "Policies are switched off on this machine: unset HANDGRAD_POLICIES."))
+        errors.append(OFF)
     sources = [
         _component_checked(workspace, component, f"/components/{place}", errors)
         for place, component in enumerate(config.components)
     ]
+    errors += backend_check(config)
     found = [version for version in sources if version is not None]
     state = None
     try:

@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from optimization.models import Checkpoint, PolicyStep, RolloutGroup, RolloutSource, Run, Score
-from optimization.runs.policy.storage import unpacked
+from optimization.runs.policy.past import lineage_of
+from optimization.runs.policy.storage import sampled_of, unpacked
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class CheckpointRow:
 
     key: str
     step: int
+    iteration: int
     size: int
     made_at: datetime
     kept: bool
@@ -52,18 +54,27 @@ class CheckpointRow:
     length: float | None
 
     @property
+    def next(self) -> int:
+        """The name, counted from 1, of the iteration that began with these weights."""
+        return self.iteration + 1
+
+    @property
     def megabytes(self) -> float:
         return self.size / 1e6
 
 
 @dataclass(frozen=True)
 class Token:
-    """One sampled token: its text, how far its probability is from the reference's, how much likelier the step made it."""
+    """A token: its text, how far its probability is from the reference's, how much likelier the step made it.
+
+    What the policy read between two of its turns was not `sampled`, and has none of these.
+    """
 
     text: str
     kl: float | None
     ratio: float | None
     log_prob: float
+    sampled: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class Sample:
 
     @property
     def kl(self) -> float | None:
-        known = [token.kl for token in self.tokens if token.kl is not None]
+        known = [token.kl for token in self.tokens if token.sampled and token.kl is not None]
         return fmean(known) if known else None
 
 
@@ -133,6 +144,7 @@ def checkpoints_of(run: Run) -> list[CheckpointRow]:
             CheckpointRow(
                 key=checkpoint.key,
                 step=checkpoint.step,
+                iteration=checkpoint.iteration,
                 size=checkpoint.size,
                 made_at=checkpoint.created_at,
                 kept=checkpoint.removed_at is None,
@@ -209,8 +221,9 @@ def _tokens(sample: dict[str, Any], figures: dict[str, Any] | None) -> tuple[Tok
     count = len(sample["pieces"])
     kl = unpacked(figures["kl"]) if figures and figures["kl"] else [None] * count
     ratio = unpacked(figures["ratio"]) if figures else [None] * count
-    rows = zip(sample["pieces"], kl, ratio, unpacked(sample["log_probs"]), strict=True)
-    return tuple(Token(*row) for row in rows)
+    log_probs = unpacked(sample["log_probs"])
+    rows = zip(sample["pieces"], kl, ratio, log_probs, sampled_of(sample), strict=True)
+    return tuple(Token(*row) if row[-1] else Token(row[0], None, None, 0.0, False) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -247,6 +260,9 @@ def compared(run: Run, a: str, b: str) -> list[Compared]:
 
 
 def _tested(run: Run, checkpoint: str) -> dict[tuple[int, int], Group]:
-    """By component and example, what the checkpoint said when it was tested."""
-    found = RolloutGroup.objects.filter(run=run, split="test", checkpoint=checkpoint).order_by("pk")
-    return {(group.source, group.example): group_read(run, group) for group in found}
+    """By component and example, what the checkpoint said when it was tested, by this run or by one that it forked from."""
+    for at in lineage_of(run, checkpoint):
+        found = RolloutGroup.objects.filter(run=at, split="test", checkpoint=checkpoint).order_by("pk")
+        if found:
+            return {(group.source, group.example): group_read(at, group) for group in found}
+    return {}

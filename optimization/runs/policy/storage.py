@@ -50,7 +50,7 @@ def jobs_sweep(item: WorkItem) -> None:
 
 
 def packed(numbers: Iterable[float], kind: str = "f") -> str:
-    """32-bit numbers as text: "f" floats, "i" integers."""
+    """Numbers as text: "f" 32-bit floats, "i" 32-bit integers, "b" bytes."""
     return base64.b64encode(array(kind, numbers).tobytes()).decode()
 
 
@@ -72,12 +72,21 @@ def sample_stored(rollout: Rollout, pieces: Sequence[str]) -> dict[str, Any]:
     }
     if rollout.nucleus is not None:
         stored["nucleus"] = rollout.nucleus
+    if rollout.mask is not None:
+        stored["mask"] = packed(rollout.mask, "b")
     return stored
 
 
 def _writable(text: str) -> str:
     """Without NUL, which PostgreSQL does not take in a text; the tokens say what it was."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def sampled_of(sample: dict[str, Any]) -> list[bool]:
+    """For each token, whether the policy sampled it."""
+    if "mask" in sample:
+        return list(map(bool, unpacked(sample["mask"], "b")))
+    return [True] * len(sample["pieces"])
 
 
 def rollout_read(
@@ -96,6 +105,7 @@ def rollout_read(
         prompt=prompt,
         prompt_tokens=tuple(prompt_tokens),
         tokens=tuple(unpacked(sample["tokens"], "i")),
+        mask=tuple(sampled_of(sample)) if "mask" in sample else None,
         log_probs=tuple(unpacked(sample["log_probs"])),
         nucleus=sample.get("nucleus"),
         temperature=sample["temperature"],

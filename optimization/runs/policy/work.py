@@ -19,6 +19,7 @@ from optimization.losses import LossModule
 from optimization.models import (
     Checkpoint,
     Example,
+    PolicyStep,
     RolloutGroup,
     RolloutSource,
     Run,
@@ -29,6 +30,7 @@ from optimization.policy.errors import NotFinite
 from optimization.policy.jobs import RolloutJob, StepJob
 from optimization.policy.jobs.spec import TokenFigures
 from optimization.policy.rollouts import Prompt, Rollout, read_rollouts
+from optimization.runs.policy.backend import backend_arguments
 from optimization.runs.policy.config import PolicyRunConfig
 from optimization.runs.policy.expansion import groups_of
 from optimization.runs.policy.gpu import JobCancelled, JobStopped, job_done, job_over
@@ -67,7 +69,7 @@ async def rollout(sheet: Sheet, bench: Bench) -> Operation:
 async def train(sheet: Sheet, bench: Bench) -> Operation:
     """Take the step in a job; its checkpoint is a folder of this attempt's own until the pointer is written."""
     item = sheet.item
-    groups, job = await bench.read(partial(_step_job, item, bench.run))
+    groups, job = await bench.read(partial(step_job, item, bench.run))
     try:
         result, folder = await job_done(item, bench, job)
     except (JobStopped, JobCancelled) as stopped:
@@ -137,12 +139,13 @@ def _rollout_job(item: WorkItem, run: Run) -> RolloutJob:
     asked, config = item.payload, PolicyRunConfig.model_validate(run.config)
     trainer = policy_trainer(run)
     examples = _examples(run, asked["prompts"], asked["split"])
-    prompts = []
+    prompts, follow_ups = [], []
     for source, position in asked["prompts"]:
         component, example = config.components[source], examples[source, position]
         text = component.filled(example.inputs)
         shown = ({"role": "user", "content": text},) if component.chat else text
         prompts.append(Prompt(text=shown, target=example.target))
+        follow_ups.append(component.followed(example.inputs))
     sampling = trainer.plan.sampling
     if asked["temperature"] is not None:
         sampling = sampling.model_copy(update={"temperature": asked["temperature"]})
@@ -150,6 +153,7 @@ def _rollout_job(item: WorkItem, run: Run) -> RolloutJob:
         model=_weights(run, asked["checkpoint"], config) or base_path(config.base),
         prompts=tuple(prompts),
         sources=tuple(config.components[source].name for source, _ in asked["prompts"]),
+        follow_ups=tuple(follow_ups),
         copies=asked["copies"],
         sampling=sampling,
         seed=asked["seed"],
@@ -158,7 +162,8 @@ def _rollout_job(item: WorkItem, run: Run) -> RolloutJob:
     )
 
 
-def _step_job(item: WorkItem, run: Run) -> tuple[list[RolloutGroup], StepJob]:
+def step_job(item: WorkItem, run: Run, *, begun: str | None = None) -> tuple[list[RolloutGroup], StepJob]:
+    """The step's job, and the groups that it is taken on. `begun` is a folder to begin with in place of the stored one."""
     asked, config = item.payload, PolicyRunConfig.model_validate(run.config)
     trainer = policy_trainer(run)
     groups = list(groups_of(run, asked["batch"]))
@@ -181,13 +186,23 @@ def _step_job(item: WorkItem, run: Run) -> tuple[list[RolloutGroup], StepJob]:
         trainer="GRPOTrainer" if trainer.name == "GRPOTrainer" else "PPOTrainer",
         config=trainer.config,
         base=base_path(config.base),
-        checkpoint=_weights(run, asked["checkpoint"], config),
+        checkpoint=begun or _weights(run, asked["checkpoint"], config),
         output=str(checkpoint_folder(item, asked["step"] + 1)),
         components=tuple(component.name for component in config.components),
         rollouts=tuple(rollouts),
         scores=tuple(scores),
+        arguments=backend_arguments(config),
+        first_reward_std=_first_reward_std(run),
         figures=True,
     )
+
+
+def _first_reward_std(run: Run) -> float | None:
+    """The standard deviation of the first rewards, of the run or of those that it was forked from."""
+    if run.parent is not None and run.forked_at and (before := _first_reward_std(run.parent)) is not None:
+        return before
+    first = PolicyStep.objects.filter(run=run).order_by("iteration").first()
+    return None if first is None else first.metrics.get("reward/std")
 
 
 def _weights(run: Run, key: str, config: PolicyRunConfig) -> str | None:
@@ -266,7 +281,7 @@ def _figures(groups: Sequence[RolloutGroup], file: Path) -> dict[int, list[Any]]
 def checkpoints_prune(run: Run) -> None:
     """Of the checkpoints the latest stay, as many as the run keeps, and the one with the best test reward.
 
-    What another run began from stays too, and so does what the iteration under way began with.
+    A folder that a fork shares is removed by the last run that has it.
     """
     kept = PolicyRunConfig.model_validate(run.config).checkpoints_kept
     best = (
@@ -274,8 +289,9 @@ def checkpoints_prune(run: Run) -> None:
     )
     present = list(Checkpoint.objects.filter(run=run, removed_at=None).order_by("-step"))
     for checkpoint in present[kept:]:
-        shared = Checkpoint.objects.filter(path=checkpoint.path, removed_at=None).exclude(run=run)
-        if (best is not None and checkpoint.key == best.candidate) or shared.exists():
+        if best is not None and checkpoint.key == best.candidate:
             continue
-        if Checkpoint.objects.filter(pk=checkpoint.pk, removed_at=None).update(removed_at=Now()):
+        removed = Checkpoint.objects.filter(pk=checkpoint.pk, removed_at=None).update(removed_at=Now())
+        shared = Checkpoint.objects.filter(path=checkpoint.path, removed_at=None)
+        if removed and not shared.exists():
             shutil.rmtree(checkpoint.path, ignore_errors=True)

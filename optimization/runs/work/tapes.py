@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from optimization.core import ForwardRecord, ReleasedTapeError, TrainingStep
+from optimization.core import ForwardRecord, ReleasedTapeError, TrainingStep, UnknownTapeError
 from optimization.models import Tape, WorkItem
 from optimization.runs.work.bench import Bench
 from optimization.runs.work.sheet import Sheet
@@ -47,7 +47,7 @@ class DatabaseRegistry:
             return self.saved[tape_id]
         tape = self.stored.get(tape_id)
         if tape is None:
-            raise KeyError(f"Unknown tape {tape_id}: no pass was stored under this id.")
+            raise UnknownTapeError(tape_id, "no pass was stored under this id. Run the forward pass again.")
         if tape.released_by_id not in (None, self.item) or tape_id in self.released:
             raise ReleasedTapeError(tape_id)
         return record_read(tape.record, self.step)
