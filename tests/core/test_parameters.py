@@ -107,7 +107,9 @@ def test_constraints_survive_json(constraint: object) -> None:
 
 
 def test_constraints_are_a_list_of_constraints() -> None:
-    with pytest.raises(ValueError, match=r"Constraints are a list, also where there is one: write \['Stay polite.'\]"):
+    with pytest.raises(
+        ValueError, match=r"Constraints are a list, also where there is one: write \['Stay polite.'\]"
+    ):
         Parameter("a", "d", constraints="Stay polite.")
     with pytest.raises(ValueError, match="not 5"):
         Parameter("a", "d", constraints=[5])  # type: ignore[list-item]
