@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.utils import timezone
+from playwright.sync_api import Page
 
 from optimization.accounts.invitations import invitation_create
 from optimization.feedback.services import (
@@ -190,4 +192,15 @@ def _desk(scene: Scene, people: dict[str, User]) -> dict[str, list[str]]:
     return pages
 
 
-__all__ = ["OVERFLOWS", "STRANGER", "Site", "every_route", "make_site"]
+def serious(page: Page) -> list[str]:
+    """Axe's serious and critical findings, each with where it is."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{finding['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for finding in found
+        if finding["impact"] in {"serious", "critical"}
+        for node in finding["nodes"]
+    ]
+
+
+__all__ = ["OVERFLOWS", "STRANGER", "Site", "every_route", "make_site", "serious"]

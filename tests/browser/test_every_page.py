@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
 
 from tests.browser.conftest import SignedIn
-from tests.browser.every_page import OVERFLOWS, STRANGER, Site, every_route, make_site
+from tests.browser.every_page import OVERFLOWS, STRANGER, Site, every_route, make_site, serious
 from tests.feedback.scene import Scene
 
 pytestmark = pytest.mark.browser
@@ -18,17 +16,6 @@ NOT_THEIRS = ("404", "status of 4")
 @pytest.fixture
 def site(scene: Scene) -> Site:
     return make_site(scene)
-
-
-def serious(page: Page) -> list[str]:
-    """Axe's serious and critical findings, each with where it is."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{finding['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for finding in found
-        if finding["impact"] in {"serious", "critical"}
-        for node in finding["nodes"]
-    ]
 
 
 def test_no_page_is_left_out(site: Site) -> None:
