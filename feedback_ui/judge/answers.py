@@ -12,10 +12,13 @@ from feedback_ui.judge.verdict_words import Verdict, verdict_of
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
+from optimization.feedback.quality.words import subject_of
 from optimization.feedback.selectors import answers_of
-from optimization.models import Answer, RequestState
+from optimization.feedback.skips import skips_of
+from optimization.models import Answer, RequestState, Skip
 
 PAGE = 50
+PASSED_ON = 20
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class GivenAnswer:
         body = versions[-1].body if versions else self.answer.body
         own = [one.order for one in self.answer.request.showings.all() if one.user_id == self.answer.user_id]
         return verdict_of(self.answer.request.question, body, own[0] if own else [])
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.answer.request.question)
 
     @property
     def changed(self) -> bool:
@@ -68,10 +75,21 @@ class GivenAnswer:
         return Fate("acts", f"Waits for the step of iteration {self.iteration}")
 
 
+@dataclass(frozen=True)
+class PassedOn:
+    """A question that was passed on and can still be taken back."""
+
+    skip: Skip
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.skip.request.question)
+
+
 @requires(Action.FEEDBACK_ANSWER)
 @require_safe
 def my_answers(request: WorkspaceRequest) -> HttpResponse:
-    """The newest PAGE answers, or those before `?before=`."""
+    """The newest PAGE answers, or those before `?before=`; on the first page what could still be judged after all."""
     answers = answers_of(workspace=request.workspace, user=request.membership.user)
     before = request.GET.get("before", "")
     if before.isdecimal():
@@ -82,6 +100,10 @@ def my_answers(request: WorkspaceRequest) -> HttpResponse:
         "previous_query": "",
         "next_query": f"before={shown[-1].pk}" if more else "",
     }
-    return render(
-        request, "judge/answers.html", {"answers": [GivenAnswer(answer) for answer in shown], "page": page}
-    )
+    passed_on = skips_of(workspace=request.workspace, user=request.membership.user)
+    context = {
+        "answers": [GivenAnswer(answer) for answer in shown],
+        "passed_on": [] if before else [PassedOn(skip) for skip in passed_on[:PASSED_ON]],
+        "page": page,
+    }
+    return render(request, "judge/answers.html", context)

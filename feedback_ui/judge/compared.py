@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from optimization.core.values import as_text
 from optimization.losses.questions import PreferenceQuestion, RankingQuestion
 
 FIRST_WORDS = 60
+LOOKED_AT = 4_000
+LAST_WORDS = 6
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,33 @@ def verdicts_of(values: Mapping[str, Any]) -> list[Choice]:
 
 
 def places_of(question: RankingQuestion, values: Mapping[str, Any]) -> list[Place]:
+    beginnings = telling_beginnings([as_text(output) for output in question.outputs])
     return [
         Place(
             number=number,
             output=output,
-            first_words=" ".join(as_text(output)[: 4 * FIRST_WORDS].split())[:FIRST_WORDS],
+            first_words=beginnings[number - 1],
             rank=str(values.get(f"rank_{number}", "")),
             note=str(values.get(f"note_{number}", "")),
         )
         for number, output in enumerate(question.outputs, 1)
     ]
+
+
+def telling_beginnings(texts: Sequence[str]) -> list[str]:
+    """The beginning of each text, from where it differs from the one that is most like it."""
+    words = [text[:LOOKED_AT].split() for text in texts]
+    return [
+        _told_apart(own, [other for at, other in enumerate(words) if at != place])
+        for place, own in enumerate(words)
+    ]
+
+
+def _told_apart(own: list[str], others: list[list[str]]) -> str:
+    shared = max((_shared(own, other) for other in others), default=0)
+    return ("… " if shared else "") + " ".join(own[shared:] or own[-LAST_WORDS:])[:FIRST_WORDS]
+
+
+def _shared(one: list[str], other: list[str]) -> int:
+    """How many words both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -12,6 +13,7 @@ from feedback_ui.judge.item import Item
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.feedback.selectors import queue_counts, queue_waiting_reason, was_put_off
 from optimization.feedback.services import claim_ahead, claim_next
+from optimization.feedback.skips import skips_of
 from optimization.models import Claim, FeedbackRequest
 
 SKIP_REASONS = (
@@ -24,7 +26,7 @@ SKIP_REASONS = (
 
 
 AHEAD = "Desk-Ahead"
-"""The header by which browser and server name the item that was fetched ahead."""
+"""The header by which the browser names the items that it has fetched ahead, and the server the one of them to show."""
 
 
 def wants_fragment(request: HttpRequest) -> bool:
@@ -47,7 +49,7 @@ def show_next(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
         reason = queue_waiting_reason(workspace=request.workspace, user=user)
         return _show(request, {"reason": reason, "notice": notice})
     name = ahead_name(claim)
-    if not notice and request.headers.get(AHEAD) == name:
+    if not notice and name in _in_browser(request):
         return _only_counts(request, name)
     if not notice and was_put_off(request=claim.request, user=user):
         notice = "Nothing else waits, so here is one that you put off."
@@ -56,15 +58,21 @@ def show_next(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
 
 
 def show_ahead(request: WorkspaceRequest) -> HttpResponse:
-    """The item after the one in hand, reserved for this person; nothing where there is none."""
+    """An item after the one in hand, reserved for this person: the one that follows those which the browser has; nothing
+    where there is none."""
     user = request.membership.user
-    claim = claim_ahead(workspace=request.workspace, user=user)
+    place = len(_in_browser(request)) + 1
+    claim = claim_ahead(workspace=request.workspace, user=user, place=place)
     if claim is None:
         return HttpResponse(status=204)
     item = Item.with_draft(claim.request, claim.fence, user)
-    shown = _show(request, {"item": item, "another_was_judged": True})
+    shown = _show(request, {"item": item, "may_undo": True})
     shown.headers[AHEAD] = ahead_name(claim)
     return shown
+
+
+def _in_browser(request: HttpRequest) -> list[str]:
+    return request.headers.get(AHEAD, "").split()
 
 
 def ahead_name(claim: Claim) -> str:
@@ -98,10 +106,21 @@ def show_earlier(
 
 def go_on(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
     """After a deed: the next item in the same round trip; without scripts, the desk's own address."""
-    return show_next(request, notice) if wants_fragment(request) else redirect("judge")
+    if wants_fragment(request):
+        return show_next(request, notice)
+    if notice:
+        messages.info(request, notice)
+    return redirect("judge")
 
 
 def _show(request: WorkspaceRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
     template = "judge/regions.html" if wants_fragment(request) else "judge/page.html"
-    counts = queue_counts(workspace=request.workspace, user=request.membership.user)
-    return render(request, template, {"reasons": SKIP_REASONS, "counts": counts, **context}, status=status)
+    user = request.membership.user
+    counts = queue_counts(workspace=request.workspace, user=user)
+    told = {
+        "reasons": SKIP_REASONS,
+        "counts": counts,
+        "may_undo": counts.today or skips_of(workspace=request.workspace, user=user).exists(),
+        **context,
+    }
+    return render(request, template, told, status=status)

@@ -10,9 +10,9 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from feedback_ui.judge.desk import show_earlier, show_next, wants_fragment
+from feedback_ui.judge.desk import go_on, question_or_404, show_earlier, show_next, wants_fragment
 from feedback_ui.judge.item import Item
 from feedback_ui.judge.submission import Submission
 from feedback_ui.judge.verdict_words import Verdict, verdict_of
@@ -20,10 +20,10 @@ from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.feedback.errors import FeedbackError, InvalidAnswer
-from optimization.feedback.selectors import answers_of
-from optimization.feedback.services import answer_edit
+from optimization.feedback.selectors import answers_of, deed_last
+from optimization.feedback.services import answer_edit, skip_undo
 from optimization.feedback.showings import order_shown
-from optimization.models import Answer
+from optimization.models import Answer, FeedbackRequest, Skip
 from optimization.runs.provenance import Became, became_of
 
 COUNTS = "Saved. Your answer counts as it is now."
@@ -54,14 +54,34 @@ def earlier_answer(request: WorkspaceRequest, answer_id: int) -> HttpResponse:
 
 
 @requires(Action.FEEDBACK_ANSWER)
-@require_safe
-@never_cache
+@require_POST
 def undo(request: WorkspaceRequest) -> HttpResponse:
-    """The answer given last, to be changed. What was being judged meanwhile is still held, with its draft."""
-    last = answers_of(workspace=request.workspace, user=request.membership.user).first()
-    if last is None:
-        return show_next(request, "You have not answered anything yet.")
-    return _show(request, last)
+    """What was done last: an answer comes back to be changed, a question that was passed on to be judged after all.
+
+    What was being judged meanwhile is kept for after it, with its draft.
+    """
+    last = deed_last(workspace=request.workspace, user=request.membership.user)
+    match last:
+        case None:
+            return go_on(request, "There is nothing to undo yet.")
+        case Skip():
+            return _take_back(request, last.request)
+    return _show(request, last) if wants_fragment(request) else redirect("earlier_answer", last.pk)
+
+
+@requires(Action.FEEDBACK_ANSWER)
+@require_POST
+def take_back(request: WorkspaceRequest, request_id: int) -> HttpResponse:
+    """Judge after all what was passed on."""
+    return _take_back(request, question_or_404(request, request_id))
+
+
+def _take_back(request: WorkspaceRequest, question: FeedbackRequest) -> HttpResponse:
+    try:
+        skip_undo(request=question, user=request.membership.user)
+        return go_on(request, "You had passed this on. It is yours again.")
+    except FeedbackError as refused:
+        return go_on(request, str(refused))
 
 
 @requires(Action.FEEDBACK_ANSWER)

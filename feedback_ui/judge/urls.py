@@ -12,6 +12,7 @@ urlpatterns = [
     path("judge/<int:request_id>/answer/", views.answer, name="judge_answer"),
     path("judge/<int:request_id>/later/", views.later, name="judge_later"),
     path("judge/<int:request_id>/skip/", views.skip, name="judge_skip"),
+    path("judge/<int:request_id>/take-back/", earlier.take_back, name="judge_take_back"),
     path("judge/<int:request_id>/read/", reading.how_it_is_read, name="judge_read"),
     path("judge/<int:request_id>/keep/", views.keep, name="judge_keep"),
     path("answers/", answers.my_answers, name="my_answers"),

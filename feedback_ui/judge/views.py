@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -19,7 +18,6 @@ from feedback_ui.judge.desk import (
     show_ahead,
     show_next,
     show_refused,
-    wants_fragment,
 )
 from feedback_ui.judge.item import Item
 from feedback_ui.judge.submission import Submission
@@ -83,10 +81,7 @@ def answer(request: WorkspaceRequest, request_id: int) -> HttpResponse:
         return show_refused(request, replace(item, errors=invalid.errors), status=422)
     except FeedbackError as refused:
         return show_refused(request, item, status=409, lost=str(refused))
-    notice = _receipt(stored, sent.client_key)
-    if notice and not wants_fragment(request):
-        messages.info(request, notice)
-    return go_on(request, notice)
+    return go_on(request, _receipt(stored, sent.client_key))
 
 
 @requires(Action.FEEDBACK_ANSWER)
@@ -109,7 +104,8 @@ def skip(request: WorkspaceRequest, request_id: int) -> HttpResponse:
     """Pass the question on. Its page asks for the reason where there are no scripts; else a dialog of the desk does."""
     question = question_or_404(request, request_id)
     if request.method == "POST":
-        request_skip(request=question, user=request.membership.user, reason=request.POST.get("reason", ""))
+        said = [request.POST.get(name, "").strip() for name in ("reason", "more")]
+        request_skip(request=question, user=request.membership.user, reason=": ".join(filter(None, said)))
         return go_on(request)
     return render(request, "judge/skip.html", {"question": question, "reasons": SKIP_REASONS})
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from django import forms
 
+from feedback_ui.asked import asked_choices, asked_of
 from optimization.models import Workspace
 
 PLACES = {
-    f"/people/{name}": name for name in ("most", "per_person", "panel", "weighted", "gold", "mirrored")
-} | {"/people/review_below": "review_below"}
+    f"/people/{name}": name for name in ("most", "per_person", "weighted", "gold", "mirrored", "review_below")
+} | {"/people/panel": "asked", "/people/person": "asked"}
 NOT = ("", "no")
 SHARES = [NOT, ("0.02", "1 in 50"), ("0.05", "1 in 20"), ("0.1", "1 in 10"), ("0.2", "1 in 5")]
 
@@ -35,7 +36,7 @@ class CareFields(forms.Form):
         ],
         required=False,
     )
-    panel = forms.ChoiceField(label="Who is asked", required=False)
+    asked = forms.ChoiceField(label="Who is asked", required=False)
     per_person = forms.IntegerField(
         label="Outputs a person, at most", min_value=1, required=False, help_text="Empty: no limit."
     )
@@ -51,18 +52,17 @@ class CareFields(forms.Form):
         label="Count each judge by the weight on the page of quality", required=False
     )
 
-    def offer_panels(self, workspace: Workspace) -> None:
-        field = self.fields["panel"]
+    def offer_asked(self, workspace: Workspace) -> None:
+        field = self.fields["asked"]
         assert isinstance(field, forms.ChoiceField)
-        names = workspace.panels.order_by("name").values_list("name", flat=True)
-        field.choices = [("", "everybody who judges"), *((name, name) for name in names)]
+        field.choices = asked_choices(workspace)
 
     def care(self) -> dict[str, Any]:
         given = self.cleaned_data
         return {
             "most": given.get("most"),
             "per_person": given.get("per_person"),
-            "panel": given.get("panel") or None,
+            **vars(asked_of(given.get("asked", ""))),
             "weighted": given.get("weighted", False),
             "review_below": float(given["review_below"]) if given.get("review_below") else None,
             "colleague": {} if given.get("colleague") else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from feedback_ui.asked import asked_value
 from feedback_ui.launch import defaults, judging
 from feedback_ui.launch.arguments import remarks_of
 from optimization.models import Run
@@ -23,6 +24,7 @@ def initial_like(run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "held_out": _held_out(method, judge),
         **config["people"],
         **_deadline(config["people"].get("deadline_minutes")),
+        "asked": asked_value(config["people"]),
         "trainer": config["trainer"]["name"],
         "optimizer": config["optimizer"]["name"],
         **{name: config.get(name) for name in ("iterations", "budget", "seed", "on_error")},

@@ -168,7 +168,7 @@ class LaunchForm(CareFields):
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.offer_panels(workspace)
+        self.offer_asked(workspace)
         self._offer("program", [(each.name, each.title) for each in programs_of(workspace)])
         self._offer("dataset", [(each.name, _with_sizes(each)) for each in datasets_of(workspace)])
         self._offer("trainer", _titles(trainer_options()))

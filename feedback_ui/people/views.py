@@ -15,7 +15,8 @@ from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action, member_may
 from optimization.accounts.selectors import members_of
-from optimization.accounts.services import member_add, membership_remove, membership_set_role
+from optimization.accounts.services import member_add
+from optimization.feedback.services import member_leave, member_set_role
 from optimization.models import Membership, Role
 
 
@@ -50,7 +51,7 @@ def person_add(request: WorkspaceRequest) -> HttpResponse:
 def person_role(request: WorkspaceRequest, member_id: int) -> HttpResponse:
     member = _member(request, member_id)
     try:
-        membership_set_role(membership=member, role=request.POST.get("role", ""))
+        member_set_role(membership=member, role=request.POST.get("role", ""))
         messages.success(request, f"{member.user} is now {member.get_role_display().lower()}.")
     except AccountError as error:
         messages.error(request, str(error))
@@ -64,7 +65,7 @@ def person_remove(request: WorkspaceRequest, member_id: int) -> HttpResponse:
     member = _member(request, member_id)
     if request.method == "POST":
         try:
-            membership_remove(membership=member)
+            member_leave(membership=member)
             messages.success(request, f"{member.user} is no longer a member.")
         except AccountError as error:
             messages.error(request, str(error))

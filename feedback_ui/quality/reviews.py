@@ -32,6 +32,10 @@ class Side:
     verdict: str
     remarks: list[str]
 
+    @property
+    def value(self) -> str:
+        return str(self.answer.pk)
+
 
 @dataclass(frozen=True)
 class Dispute:
@@ -39,6 +43,12 @@ class Dispute:
     question: Question
     outputs: list[Any]
     sides: list[Side]
+
+    @property
+    def told(self) -> list[tuple[str, Any]]:
+        """What the text answers to; the target last."""
+        told = [(name.replace("_", " ").capitalize(), value) for name, value in self.question.context.items()]
+        return told + ([("Expected", self.question.target)] if self.question.target else [])
 
     @property
     def choices(self) -> list[tuple[str, str, str]]:
@@ -104,9 +114,9 @@ def _body(request: WorkspaceRequest, found: FeedbackRequest) -> dict[str, Any]:
     if chosen.isdecimal():
         body = get_object_or_404(Answer, request=found, pk=int(chosen)).body
         return ANSWER.validate_python(body).model_dump(mode="json")
-    own = request.POST.get("own", "")
+    own = chosen.removeprefix("own:")
     if not own:
-        raise FeedbackError("Take one of the answers, or choose an own one below them.")
+        raise FeedbackError("Choose one of the answers, or one of your own below them.")
     if found.kind == "preference":
         return {"choice": own, "reason": request.POST.get("reason", "")}
     return {"score": own, "improvements": lines(request.POST.get("improvements", ""))}
@@ -119,6 +129,8 @@ def _page(request: WorkspaceRequest, error: str = "", status: int = 200) -> Http
         "dispute": Dispute.of(first) if first else None,
         "more": waiting.count() - 1 if first else 0,
         "error": error,
+        "chosen": request.POST.get("answer", ""),
+        "improvements": request.POST.get("improvements", ""),
         "reason": request.POST.get("reason", ""),
     }
     return render(request, "quality/reviews.html", context, status=status)

@@ -65,6 +65,7 @@ def iteration_page(request: WorkspaceRequest, run_id: int, name: int) -> HttpRes
             "outputs": iteration_outputs(run, number),
             "changes": parameter_changes(run, number),
             "may_write": member_may(request.membership, Action.RUNS_WRITE),
+            "may_review": member_may(request.membership, Action.FEEDBACK_REVIEW),
             "earlier": name - 1 if name > 1 else None,
             "later": name + 1 if Iteration.objects.filter(run=run, number=number + 1).exists() else None,
         },

@@ -46,6 +46,7 @@ def settings_facts(run: Run) -> list[tuple[str, str]]:
         ("Training judged by", _loss(config.get("loss", {}))),
         ("Held-out judged by", _held_out(config)),
         ("To people", _to_people(config.get("loss", {}), people)),
+        ("Who is asked", people.get("panel") or people.get("person") or "everybody who judges"),
         ("Answers a question", str(people.get("wanted", 1))),
         ("Time to answer", _deadline(people)),
         ("Steps", "a person decides" if _approves(config) else "taken as they come"),

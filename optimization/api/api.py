@@ -17,12 +17,14 @@ from optimization.api.routers import (
     answers,
     choices,
     datasets,
+    desk,
     endpoints,
     feedback,
     history,
     invitations,
     me,
     members,
+    panels,
     past,
     policies,
     programs,
@@ -90,6 +92,9 @@ api.add_router("/runs", stuck.router)
 api.add_router("", provenance.router)
 api.add_router("/feedback", feedback.router)
 api.add_router("/feedback", answers.router)
+api.add_router("/feedback", desk.router)
+api.add_router("/feedback", panels.waiting)
+api.add_router("/panels", panels.router)
 api.add_router("/members", members.router)
 api.add_router("", me.router)
 api.add_router("/invitations", invitations.router)

@@ -1,4 +1,5 @@
-"""The question after the one in hand, reserved while that one is read, so that the next is there at once.
+"""The questions after the one in hand, reserved while that one is read: the next is there at once, and a lost connection
+stops nobody for some items.
 
 A reservation is soft: it takes a place like any claim, but somebody for whom nothing else waits takes it over. It
 becomes a hold when its owner comes to it, and lapses like one.
@@ -11,6 +12,8 @@ from datetime import datetime
 from django.db.models import F, QuerySet
 
 from optimization.models import Claim, ClaimState, FeedbackRequest, RequestState
+
+MOST_AHEAD = 3
 
 
 def reservation_make(claim: Claim) -> Claim:

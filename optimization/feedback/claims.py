@@ -19,6 +19,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from optimization.feedback.ahead import (
+    MOST_AHEAD,
     reservation_make,
     reservation_take_over,
     reservations_by_others,
@@ -60,12 +61,15 @@ def claim_next(*, workspace: Workspace, user: User) -> Claim | None:
 
 
 @transaction.atomic
-def claim_ahead(*, workspace: Workspace, user: User) -> Claim | None:
-    """Reserve the next question for a person who holds one; None where nothing is held or nothing else waits."""
+def claim_ahead(*, workspace: Workspace, user: User, place: int = 1) -> Claim | None:
+    """The question that comes `place` after the one in hand, 1 to MOST_AHEAD, reserved if it is not yet; None where
+    nothing is held, the ones before it are not reserved, or nothing else waits."""
     member, now = _lock_member(workspace, user)
-    held = list(reservations_of(user.pk, workspace.pk)[:2])
-    if not held or held[-1].ahead:
-        return held[-1] if held else None
+    held = list(reservations_of(user.pk, workspace.pk)[: MOST_AHEAD + 1])
+    if not held or not 1 <= place <= min(len(held), MOST_AHEAD):
+        return None
+    if place < len(held):
+        return held[place]
     claim = _first_of_queue(member, now)
     return reservation_make(claim) if claim else None
 

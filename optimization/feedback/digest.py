@@ -15,8 +15,9 @@ from django.core.mail import send_mail
 from django.db.models import Q
 from django.utils import timezone
 
+from optimization.accounts.permissions import Action, roles_with
 from optimization.feedback.audience import questions_for
-from optimization.models import Audience, FeedbackRequest, Membership, RequestState, Role
+from optimization.models import Audience, FeedbackRequest, Membership, RequestState
 
 log = structlog.get_logger()
 WAITED = timedelta(hours=1)
@@ -24,20 +25,19 @@ EVERY = timedelta(hours=24)
 NEAR = timedelta(hours=2)
 EVERY_NEAR = timedelta(hours=4)
 COUNTED = 500
-JUDGING = [Role.ANNOTATOR, Role.OPERATOR, Role.ADMIN]  # who may answer (accounts.permissions)
 
 
 def digests_send(now: datetime | None = None) -> int:
     """Write to whoever should hear of something; gives how many mails went out."""
     now = now or timezone.now()
     waiting = FeedbackRequest.objects.filter(state=RequestState.OPEN, audience=Audience.PEOPLE)
-    if not waiting.filter(Q(created_at__lt=now - WAITED) | Q(due_at__lt=now + NEAR)).exists():
+    if not waiting.filter(Q(created_at__lt=now - WAITED) | Q(deadline__lt=now + NEAR)).exists():
         return 0
     members = Membership.objects.filter(
         Q(mailed_at=None) | Q(mailed_at__lt=now - EVERY_NEAR),
         mail_digest=True,
         is_rehearsal=False,
-        role__in=JUDGING,
+        role__in=roles_with(Action.FEEDBACK_ANSWER),
         user__is_active=True,
     ).exclude(user__email="")
     return sum(_write(member, now) for member in members.select_related("user", "workspace"))
@@ -45,7 +45,7 @@ def digests_send(now: datetime | None = None) -> int:
 
 def _write(member: Membership, now: datetime) -> bool:
     own = questions_for(member).filter(audience=Audience.PEOPLE)
-    near = own.filter(due_at__lt=now + NEAR).exists()
+    near = own.filter(deadline__lt=now + NEAR).exists()
     rested = member.mailed_at is None or member.mailed_at < now - EVERY
     if not near and not (rested and own.filter(created_at__lt=now - WAITED).exists()):
         return False

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -77,23 +77,35 @@ def gold_mark(*, answer: Answer, user: User) -> Gold:
     return gold_add(workspace=request.workspace, question=request.question, expected=body, user=user)
 
 
-def gold_import(
-    *, workspace: Workspace, lines: Iterable[str], user: User
-) -> tuple[int, list[tuple[int, str]]]:
-    """Rows of {"question": ..., "expected": ...}, one a line; how many were taken, and what is wrong with which line."""
+Wrong = list[tuple[int, str]]
+
+
+def gold_import(*, workspace: Workspace, lines: Iterable[str], user: User) -> tuple[int, Wrong]:
+    """As `gold_add_many`, of JSON objects, one a line; blank lines are passed over."""
+    rows = {number: _row(line) for number, line in enumerate(lines, 1) if line.strip()}
+    return gold_add_many(workspace=workspace, rows=rows, user=user)
+
+
+def gold_add_many(*, workspace: Workspace, rows: Mapping[int, Any], user: User) -> tuple[int, Wrong]:
+    """Rows of {"question": ..., "expected": ...} by their number; how many were taken, and what is wrong with which."""
     taken, wrong = 0, []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, row in rows.items():
         try:
-            row = json.loads(line)
             gold_add(workspace=workspace, question=row["question"], expected=row["expected"], user=user)
             taken += 1
-        except (ValueError, KeyError, TypeError):
-            wrong.append((number, "This line is no JSON object with “question” and “expected”."))
+        except (KeyError, TypeError):
+            wrong.append((number, "This is no JSON object with “question” and “expected”."))
         except (InvalidAnswer, FeedbackError) as refused:
             wrong.append((number, str(refused)))
     return taken, wrong
+
+
+def _row(line: str) -> Any:
+    """None where the line is no JSON."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def checks_mix(request: FeedbackRequest, *, gold: float, mirrored: float) -> None:

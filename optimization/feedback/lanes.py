@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from optimization.models import Audience, FeedbackRequest, Membership, Panel, RequestState
@@ -58,12 +57,14 @@ def lanes_of(member: Any) -> list[str]:
     return [*own, *map(panel_lane, panels), LANE_OF_AUDIENCE[Audience.PEOPLE]]
 
 
-def lane_dissolve(panel: Panel) -> None:
-    """The panel goes, and its questions are everybody's."""
-    with transaction.atomic():
-        waits = FeedbackRequest.objects.filter(workspace=panel.workspace_id, lane=panel_lane(panel.pk))
-        waits.update(lane=LANE_OF_AUDIENCE[Audience.PEOPLE.value])
-        panel.delete()
+def people_of(lane: str) -> set[int] | None:
+    """The users whom a panel's or a person's lane asks; None for one that asks everybody."""
+    kind, _, key = lane.partition(":")
+    if kind == "person":
+        return {int(key)}
+    if kind == "panel":
+        return set(Panel.objects.filter(pk=key, members__isnull=False).values_list("members", flat=True))
+    return None
 
 
 def waiting() -> QuerySet[FeedbackRequest]:

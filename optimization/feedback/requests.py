@@ -1,4 +1,4 @@
-"""Questions to people: opened by a run, withdrawn with it, passed on by a person."""
+"""Questions to people: opened by a run, withdrawn with it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models.functions import Now
 
 from optimization.feedback.gold import checks_mix
 from optimization.feedback.lanes import LANE_OF_AUDIENCE, NOBODY
 from optimization.feedback.notices import queue_changed
-from optimization.feedback.places import place_free, request_lock
+from optimization.feedback.places import request_lock
 from optimization.losses.questions import Question
 from optimization.models import (
     Audience,
-    Claim,
     FeedbackRequest,
     RequestState,
     Run,
@@ -71,7 +68,6 @@ def request_open(
             "digest": digest,
             "twin_of": twin,
             "state": RequestState.ANSWERED if _is_answered(twin) else RequestState.OPEN,
-            "due_at": None if within is None else Now() + within,
             "deadline": NEVER if within is None else Now() + within,
             **terms,
         },
@@ -118,12 +114,3 @@ def requests_left_withdraw(*, run: Run) -> None:
     left = run.feedback_requests.filter(iteration=run.iteration, item=None, state=RequestState.OPEN)
     if left.update(state=RequestState.WITHDRAWN):
         queue_changed(run.workspace_id)
-
-
-@transaction.atomic
-def request_skip(*, request: FeedbackRequest, user: User, reason: str = "") -> Skip:
-    """Pass the question on to others: it is not offered to this person again. A second skip changes nothing."""
-    locked = request_lock(request)
-    skip, _ = Skip.objects.get_or_create(request=locked, user=user, defaults={"reason": reason[:400]})
-    place_free(locked, Claim.objects.filter(request=locked, user=user))
-    return skip

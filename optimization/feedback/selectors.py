@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from optimization.feedback.ahead import reservations_of
 from optimization.feedback.audience import questions_for
+from optimization.feedback.skips import skips_of
 from optimization.models import (
     Activity,
     Answer,
@@ -27,6 +28,7 @@ from optimization.models import (
     Run,
     RunState,
     Showing,
+    Skip,
     Workspace,
     WorkState,
 )
@@ -101,6 +103,15 @@ def answers_of(*, workspace: Workspace, user: User) -> QuerySet[Answer]:
         )
         .order_by("-pk")
     )
+
+
+def deed_last(*, workspace: Workspace, user: User) -> Answer | Skip | None:
+    """What a person did last of what can be undone: an answer, or a question passed on that nobody else has taken."""
+    answer = answers_of(workspace=workspace, user=user).first()
+    skip = skips_of(workspace=workspace, user=user).first()
+    if answer and skip:
+        return answer if answer.created_at > skip.created_at else skip
+    return answer or skip
 
 
 def _doing(run: Run) -> str:

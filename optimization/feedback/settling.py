@@ -1,7 +1,8 @@
 """What becomes of a question once an answer is in: it asks for more, goes to a reviewer, or closes and wakes its item.
 
 1. While fewer than `wanted` have answered, nothing.
-2. While the score is uncertain (its standard error is above UNCERTAIN) and fewer than `most` are asked, one more is.
+2. While the score is uncertain (its standard error is above UNCERTAIN), fewer than `most` are asked and somebody is left
+   to ask, one more is.
 3. Where the annotators agree less than `review_below`, a reviewer decides before the run goes on.
 4. Else the question closes, with its twins, and the work items that wait for them are due.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from optimization.feedback.assigning import judges_of
+from optimization.feedback.lanes import people_of
 from optimization.feedback.notices import queue_changed
 from optimization.feedback.rereading import announce_later
 from optimization.losses.questions import ANSWER, QUESTION
@@ -70,9 +73,19 @@ def request_close(locked: FeedbackRequest) -> None:
 def _ask_one_more(locked: FeedbackRequest, error: float | None) -> bool:
     if locked.most is None or locked.wanted >= locked.most or error is None or error <= UNCERTAIN:
         return False
+    if not _anybody_left(locked):
+        return False
     FeedbackRequest.objects.filter(pk=locked.pk).update(wanted=F("wanted") + 1)
     queue_changed(locked.workspace_id)
     return True
+
+
+def _anybody_left(locked: FeedbackRequest) -> bool:
+    """Whether somebody who is asked has neither answered nor passed on: else one more place would wait for ever."""
+    judges = set(judges_of(locked.workspace).values_list("pk", flat=True))
+    asked = people_of(locked.lane)
+    done = {*locked.answers.values_list("user", flat=True), *locked.skips.values_list("user", flat=True)}
+    return bool((judges if asked is None else judges & asked) - done)
 
 
 def _ask_reviewer(locked: FeedbackRequest, agreed: float | None) -> bool:

@@ -223,7 +223,6 @@ class Migration(migrations.Migration):
                 ),
                 ("digest", models.CharField(blank=True, max_length=64)),
                 ("ready_at", models.DateTimeField(blank=True, null=True)),
-                ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("extended", models.PositiveSmallIntegerField(default=0)),
                 ("stand_in", models.CharField(blank=True, max_length=8)),
                 ("stood_in", models.JSONField(blank=True, null=True)),
@@ -1899,7 +1898,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="feedbackrequest",
             index=models.Index(
-                condition=models.Q(("state", "open")), fields=["due_at"], name="requests_by_deadline"
+                condition=models.Q(("state", "open")), fields=["deadline"], name="requests_by_deadline"
             ),
         ),
         migrations.AddConstraint(

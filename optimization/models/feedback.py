@@ -48,9 +48,9 @@ class FeedbackRequest(models.Model):
     request that it is the `twin_of`. A check has no item: it shows a `gold` item, or mirrors the request `mirror_of`,
     from `ready_at` on.
 
-    `due_at` is when its time runs out, `extended` how often it was given more; `deadline` is the same moment for the
-    order, NEVER where there is none. Of one that expired, `stand_in` says who is asked in place of people: "model", or
-    nobody; `stood_in` is the model's answer, with its name.
+    `deadline` is when its time runs out, NEVER where it does not; `extended` how often it was given more. Of one that
+    expired, `stand_in` says who is asked in place of people: "model", or nobody; `stood_in` is the model's answer, with
+    its name.
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="feedback_requests")
@@ -77,7 +77,6 @@ class FeedbackRequest(models.Model):
     mirror_of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="mirrors")
     gold = models.ForeignKey(Gold, models.CASCADE, null=True, blank=True, related_name="requests")
     ready_at = models.DateTimeField(null=True, blank=True)
-    due_at = models.DateTimeField(null=True, blank=True)
     extended = models.PositiveSmallIntegerField(default=0)
     stand_in = models.CharField(max_length=8, blank=True)
     stood_in = models.JSONField(null=True, blank=True)
@@ -98,11 +97,16 @@ class FeedbackRequest(models.Model):
             models.Index(fields=["run", "state"], name="requests_by_run"),
             models.Index(fields=["run", "digest"], name="requests_by_question"),
             models.Index(fields=["run"], condition=Q(state="open", audience="check"), name="checks_waiting"),
-            models.Index(fields=["due_at"], condition=Q(state="open"), name="requests_by_deadline"),
+            models.Index(fields=["deadline"], condition=Q(state="open"), name="requests_by_deadline"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} question {self.pk}"
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Its deadline; None where it has none."""
+        return None if self.deadline == NEVER else self.deadline
 
 
 class ClaimState(models.TextChoices):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from optimization.feedback.assigning import Assignment, assignment_problem
 from optimization.losses import LOSSES, LossModule
 from optimization.models import DatasetVersion, Membership, ProgramVersion, Workspace
 from optimization.optimizers import OPTIMIZERS, SettingsError
@@ -85,10 +86,9 @@ def _care(config: RunConfig, workspace: Workspace) -> Errors:
         errors.append(("/people/most", "How uncertain a score is shows from two judges on: ask 2 an output."))
     if people.wanted < 2 and people.review_below is not None:
         errors.append(("/people/review_below", "One judge cannot disagree: ask 2 an output or more."))
-    if people.panel and not workspace.panels.filter(name=people.panel).exists():
-        errors.append(
-            ("/people/panel", f"There is no panel “{people.panel}” here: make it on the page of people.")
-        )
+    to = Assignment(people.panel or None, people.person or None)
+    if problem := assignment_problem(workspace, to, people.most or people.wanted):
+        errors.append(("/people/person" if people.person else "/people/panel", problem))
     return errors
 
 

@@ -70,7 +70,7 @@ class People(BaseModel):
     """Who judges. `per_iteration` of a batch's examples go to people (all of them where it is None); rehearsal
     colleagues, if they take part, judge the rest. `wanted` is the number of annotators a question; with `most`, one more
     is asked, up to that many, while the score is uncertain. `per_person` caps what one person answers of the run; only
-    the members of `panel` are asked. `weighted` counts each annotator by their weight. Where annotators agree less than
+    the members of `panel`, or the one `person` of that name, are asked. `weighted` counts each annotator by their weight. Where annotators agree less than
     `review_below`, 0..1, a reviewer decides. A share `gold` of the questions has a gold item beside it, a share
     `mirrored` of the comparisons is asked a second time with the sides changed.
 
@@ -87,6 +87,7 @@ class People(BaseModel):
     most: int | None = Field(default=None, ge=2, le=9)
     per_person: int | None = Field(default=None, ge=1)
     panel: str | None = Field(default=None, max_length=80)
+    person: str | None = Field(default=None, max_length=150)
     weighted: bool = False
     review_below: float | None = Field(default=None, gt=0, le=1)
     gold: float = Field(default=0.0, ge=0, le=0.5)

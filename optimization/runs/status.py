@@ -26,6 +26,7 @@ from optimization.models import (
     WorkItem,
     WorkState,
 )
+from optimization.models.feedback import NEVER
 from optimization.runs.stuck import last_errors, passed_on_by_all
 from optimization.runs.words import counted, estimate_in_words
 
@@ -233,7 +234,7 @@ def _count_answers(effects: Sequence[int], moments: dict[int, _Moment]) -> None:
     wanted = asked.values_list("run_id", "audience").annotate(
         places=Sum("wanted"),
         since=Min("created_at", filter=Q(state=RequestState.OPEN)),
-        due=Min("due_at", filter=Q(state=RequestState.OPEN)),
+        due=Min("deadline", filter=Q(state=RequestState.OPEN, deadline__lt=NEVER)),
     )
     for run_id, audience, number, since, due in wanted.order_by():
         waiting = moments[run_id].waiting[audience]

@@ -18,6 +18,7 @@ from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Now
 
 from optimization.accounts.permissions import Action, roles_with
+from optimization.feedback.lanes import people_of
 from optimization.feedback.notices import queue_changed
 from optimization.models import (
     Answer,
@@ -129,7 +130,7 @@ def stuck_questions(run: Run) -> list[StuckQuestion]:
 
 
 def passed_on_by_all(runs: Sequence[Run]) -> list[FeedbackRequest]:
-    """Open questions with a skip for which no member of their audience is left. Two queries where nothing was skipped."""
+    """Open questions with a skip for which none of those who are asked is left. Two queries where nothing was skipped."""
     skipped = Exists(Skip.objects.filter(request=OuterRef("pk")))
     asked = FeedbackRequest.objects.filter(
         skipped, run__in=[run.pk for run in runs], state=RequestState.OPEN, item__state=WorkState.WAITING
@@ -149,11 +150,19 @@ def passed_on_by_all(runs: Sequence[Run]) -> list[FeedbackRequest]:
     )
     for workspace_id, is_rehearsal, user_id in members.values_list("workspace", "is_rehearsal", "user"):
         judges[workspace_id, is_rehearsal].add(user_id)
+    lanes = {request.lane: people_of(request.lane) for request in requests}
     return [
         request
         for request in requests
-        if not judges[request.workspace_id, request.audience == Audience.REHEARSAL] - done[request.pk]
+        if not _asked(
+            judges[request.workspace_id, request.audience == Audience.REHEARSAL], lanes[request.lane]
+        )
+        - done[request.pk]
     ]
+
+
+def _asked(judges: set[int], lane: set[int] | None) -> set[int]:
+    return judges if lane is None else judges & lane
 
 
 # -- what an operator says --------------------------------------------------------------------------------------

@@ -6,25 +6,37 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 from django.utils import timezone
 
-from optimization.models import Audience, Claim, ClaimState, FeedbackRequest, RequestState, Run, Workspace
+from optimization.models import (
+    Audience,
+    Claim,
+    ClaimState,
+    FeedbackRequest,
+    Panel,
+    RequestState,
+    Run,
+    Workspace,
+)
+from optimization.runs.people import name_of
 
 
 @dataclass(frozen=True)
 class WaitingRun:
-    """`answers` are still missing to `questions` open ones; `judges` hold one just now."""
+    """`answers` are still missing to `questions` open ones, which ask the people in `asked` (empty: everybody); `judges`
+    hold one just now."""
 
     run: Run
     questions: int
     answers: int
     since: datetime
     judges: tuple[str, ...]
+    asked: tuple[str, ...] = ()
 
 
 def runs_waiting(workspace: Workspace) -> list[WaitingRun]:
-    """The runs that have questions for people, who has waited longest first. Four queries, however many there are."""
+    """The runs that have questions for people, who has waited longest first. A few queries, however many there are."""
     asked = FeedbackRequest.objects.filter(
         workspace=workspace, audience=Audience.PEOPLE, state=RequestState.OPEN
     )
@@ -33,10 +45,34 @@ def runs_waiting(workspace: Workspace) -> list[WaitingRun]:
     rows = list(wanted.order_by("since"))
     runs = Run.objects.select_related("program_version__program").in_bulk([row[0] for row in rows])
     judges = _judges(workspace)
+    lanes = _asked(asked)
     return [
-        WaitingRun(runs[run], questions, places - given.get(run, 0), since, tuple(judges.get(run, ())))
+        WaitingRun(
+            run=runs[run],
+            questions=questions,
+            answers=places - given.get(run, 0),
+            since=since,
+            judges=tuple(judges.get(run, ())),
+            asked=tuple(lanes.get(run, ())),
+        )
         for run, questions, places, since in rows
     ]
+
+
+def _asked(asked: QuerySet[FeedbackRequest]) -> dict[int, list[str]]:
+    """By run, the panels and persons whose lanes its questions stand in."""
+    pairs = sorted(set(asked.values_list("run", "lane")))
+    keys = {lane: lane.partition(":") for _, lane in pairs}
+    panels = Panel.objects.in_bulk([int(key) for kind, _, key in keys.values() if kind == "panel"])
+    people = User.objects.in_bulk([int(key) for kind, _, key in keys.values() if kind == "person"])
+    names: dict[int, list[str]] = {}
+    for run, lane in pairs:
+        kind, _, key = keys[lane]
+        if kind == "panel" and int(key) in panels:
+            names.setdefault(run, []).append(panels[int(key)].name)
+        elif kind == "person" and int(key) in people:
+            names.setdefault(run, []).append(name_of(people[int(key)]))
+    return names
 
 
 def _judges(workspace: Workspace) -> dict[int, list[str]]:

@@ -65,7 +65,7 @@ def test_a_claim_shows_the_question_and_nothing_that_tells_who_wrote_it(as_role:
     FeedbackRequest.objects.update(question={**request.question, "model": "gpt-x", "score": 0.5})
     claim = as_role("annotator").post("/feedback/claim")
     assert claim.status_code == 200
-    assert set(claim.json()) == {"request", "fence", "expires_at", "due_at", "draft"}
+    assert set(claim.json()) == {"request", "fence", "expires_at", "deadline", "draft"}
     shown = claim.json()["request"]
     assert set(shown) == {"id", "kind", "iteration", "question"}
     assert shown["question"]["output"] == "Reply 0"

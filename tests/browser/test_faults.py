@@ -310,6 +310,28 @@ def test_work_goes_on_offline_and_everything_is_sent_on_return(
     assert [answer.body["score"] for answer in Answer.objects.order_by("pk")] == [2.0, 5.0]
 
 
+def test_several_items_can_be_judged_offline_and_all_are_sent(
+    signed_in: SignedIn, scene: Scene, dana: User, expected_errors: list[str]
+) -> None:
+    expected_errors.append("ERR_INTERNET_DISCONNECTED")
+    texts = [f"Reply {number}" for number in range(1, 6)]
+    for text in texts:
+        scene.ask(rubric(text))
+    page = signed_in(dana)
+    page.goto("/judge/")
+    expect_ahead(page, 3)
+    page.context.set_offline(True)
+    for text in texts[:4]:
+        expect_text(page, text)
+        page.keyboard.press("5")
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="4 answers to send")).to_be_visible()
+    page.context.set_offline(False)
+    expect_text(page, texts[4])
+    expect(page.locator("#outbox")).to_be_hidden()
+    assert Answer.objects.count() == 4
+
+
 def test_what_was_fetched_ahead_is_shown_without_being_sent_again(desk: Page) -> None:
     expect_ahead(desk)
     with desk.expect_response("**/answer/") as reply:
@@ -320,6 +342,6 @@ def test_what_was_fetched_ahead_is_shown_without_being_sent_again(desk: Page) ->
     assert Answer.objects.count() == 1
 
 
-def expect_ahead(page: Page) -> None:
-    """The next item is in the browser already."""
-    expect(page.locator("#desk[data-here]")).to_have_count(1)
+def expect_ahead(page: Page, items: int = 1) -> None:
+    """The next items are in the browser already."""
+    expect(page.locator(f"#desk[data-here='{items}']")).to_have_count(1)

@@ -104,6 +104,62 @@ def test_skip_asks_for_a_reason(page: Page) -> None:
     assert Skip.objects.get().reason == "The text is broken or cut off"
 
 
+def test_undo_brings_back_what_was_skipped(page: Page) -> None:
+    page.keyboard.press("s")
+    page.get_by_label("In your own words").fill("Dutch, it seems")
+    page.get_by_text("Something else").click()
+    page.get_by_role("button", name="Skip it").click()
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    assert Skip.objects.get().reason == "Something else: Dutch, it seems"
+    page.keyboard.press("i")
+    page.keyboard.type("Half a thought")
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    expect(page.locator(".item__text .reading")).to_have_text("First reply")
+    expect(page.get_by_text("It is yours again.")).to_be_visible()
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    expect(page.get_by_label("What would make it better?")).to_have_value("Half a thought")
+    assert not Skip.objects.exists()
+
+
+def test_a_remark_that_was_written_twice_is_written_again_with_one_key(page: Page, scene: Scene) -> None:
+    scene.ask(rubric("Fourth reply"))
+    for reply in ("First reply", "Second reply"):
+        expect(page.locator(".item__text .reading")).to_have_text(reply)
+        page.keyboard.press("2")
+        page.keyboard.press("i")
+        page.keyboard.type("Give a date\nName the refund")
+        page.keyboard.press("Control+Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Third reply")
+    page.keyboard.press("a")
+    field = page.get_by_label("What would make it better?")
+    expect(field).to_have_value("Give a date")
+    page.get_by_role("button", name="Name the refund").click()
+    expect(field).to_have_value("Give a date\nName the refund")
+    expect(page.locator("[data-again]")).to_be_hidden()
+    page.keyboard.press("1")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Fourth reply")
+    assert Answer.objects.latest("pk").body["improvements"] == ["Give a date", "Name the refund"]
+
+
+def test_how_it_will_be_read_is_shown_before_it_is_sent(page: Page) -> None:
+    page.keyboard.press("2")
+    page.keyboard.press("i")
+    page.keyboard.type("Say when it comes")
+    page.keyboard.press("Escape")
+    page.keyboard.press("h")
+    read = page.get_by_role("dialog", name="How it will be read")
+    expect(read).to_contain_text("- Say when it comes")
+    expect(read).to_contain_text("Score: 0.25")
+    page.keyboard.press("Escape")
+    assert not Answer.objects.exists()
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+
+
 def test_later_brings_it_back_when_nothing_else_waits(page: Page) -> None:
     page.keyboard.press("l")
     for reply in ("Second reply", "Third reply"):
@@ -118,6 +174,8 @@ def test_the_question_mark_shows_the_keys_and_can_switch_them_off(page: Page) ->
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Keys")
     expect(sheet).to_be_visible()
+    expect(sheet.get_by_text("Choose a level")).to_be_visible()
+    expect(sheet.get_by_text("Tie, both bad")).to_be_hidden()
     page.get_by_label("Single keys act at once").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("4")
@@ -192,6 +250,20 @@ def test_of_two_replies_one_is_preferred_by_keys_or_by_a_click(
 def places(page: Page) -> list[str]:
     """What stands beside each text, in the order of the texts."""
     return page.locator("[data-place-of]").all_inner_texts()
+
+
+def test_a_place_given_twice_is_told_where_ties_are_not_allowed(
+    signed_in: SignedIn, scene: Scene, dana: User
+) -> None:
+    scene.ask(RankingQuestion(criteria="", outputs=("One", "Two"), allow_ties=False))
+    page = signed_in(dana, java_script_enabled=False)
+    page.goto("/judge/")
+    for number in (1, 2):
+        page.get_by_label(f"Place of text {number}").select_option("1")
+    page.get_by_role("button", name="Send and next").click()
+    expect(page.locator("#ranks-error")).to_be_visible()
+    expect(page.get_by_label("Place of text 2")).to_have_value("1")
+    assert not Answer.objects.exists()
 
 
 @pytest.mark.parametrize("allow_ties", [True, False])

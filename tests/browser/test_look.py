@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from optimization.feedback.services import answer_submit, claim_next
 from optimization.losses.questions import Aspect, FeedbackQuestion, PreferenceQuestion, RankingQuestion
 from tests.browser.conftest import SignedIn
+from tests.browser.every_page import OVERFLOWS, serious
 from tests.feedback.scene import GOOD, Scene, rubric
 
 pytestmark = pytest.mark.browser
@@ -28,7 +28,6 @@ I have asked for a **free express re-send**, which arrives on Friday.
 a_line_of_code_that_is_far_too_long_for_a_telephone = "and must not push the page wider than it is"
 ```
 """
-OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
 @pytest.fixture
@@ -108,15 +107,6 @@ def test_tab_reaches_every_control_and_the_focus_is_seen(
         )
     assert {"show-keys", "score", "improvements", "skip", "later", "send"} <= {name for name, _ in reached}
     assert [name for name, outline in reached if outline == "none" and name != "BODY"] == []
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{rule['id']}: {rule['help']} {rule['nodes'][0]['target']}"
-        for rule in found
-        if rule["impact"] in {"serious", "critical"}
-    ]
 
 
 def tour(page: Page, scene: Scene, dana: User) -> Iterator[str]:

@@ -109,3 +109,37 @@ def test_what_the_browser_has_is_not_sent_again(client: Client, scene: Scene, da
     assert 'id="counts"' in reply.content.decode()
     assert "Two" not in reply.content.decode()
     assert client.get("/judge/ahead/", headers={"HX-Request": "true"}).status_code == 204
+
+
+def test_three_are_reserved_in_their_order_and_no_more(scene: Scene, dana: User) -> None:
+    asked = [scene.ask() for _ in range(6)]
+    take(scene, dana)
+    assert claim_ahead(workspace=scene.workspace, user=dana, place=2) is None
+    ahead = [claim_ahead(workspace=scene.workspace, user=dana, place=place) for place in (1, 2, 3, 4)]
+    assert [one.request if one else None for one in ahead] == [*asked[1:4], None]
+    assert claim_ahead(workspace=scene.workspace, user=dana, place=2) == ahead[1]
+
+
+def test_one_that_was_taken_over_is_passed_by(scene: Scene, dana: User, omar: User) -> None:
+    asked = [scene.ask() for _ in range(3)]
+    first = take(scene, dana)
+    for place in (1, 2):
+        claim_ahead(workspace=scene.workspace, user=dana, place=place)
+    assert take(scene, omar).request == asked[1]
+    answer_submit(request=first.request, user=dana, fence=first.fence, client_key="k", body=GOOD)
+    assert take(scene, dana).request == asked[2]
+
+
+def test_the_page_is_told_which_of_what_it_has_comes_next(client: Client, scene: Scene, dana: User) -> None:
+    for number in range(4):
+        scene.ask(rubric(f"Reply {number}"))
+    client.force_login(dana)
+    client.get("/judge/")
+    names: list[str] = []
+    for number in (1, 2, 3):
+        sent = {"HX-Request": "true", "Desk-Ahead": " ".join(names)}
+        reply = client.get("/judge/ahead/", headers=sent)
+        assert f"Reply {number}" in reply.content.decode()
+        names.append(reply["Desk-Ahead"])
+    full = client.get("/judge/ahead/", headers={"HX-Request": "true", "Desk-Ahead": " ".join(names)})
+    assert full.status_code == 204

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from feedback_ui.judge.compared import telling_beginnings
 from optimization.losses.questions import PreferenceQuestion, Question, RankingQuestion
 from optimization.models import Answer, Claim, ClaimState, Draft, Membership, Role, Showing, Skip
 from tests.feedback.scene import Scene, let_expire, rubric
@@ -261,3 +262,8 @@ def test_among_several_losses_a_reading_has_its_weight(desk: Client, scene: Scen
     desk.get("/judge/")
     page = desk.post(f"/judge/{asked.pk}/read/", {"score": "2", "improvements": "Say when\nSay who"})
     assert "- [Weight: 2.0] Say when | Say who" in page.content.decode()
+
+
+def test_texts_that_begin_alike_are_told_apart_by_where_they_differ() -> None:
+    texts = ["Hi there, thank you. It is sent.", "Hi there, thank you.", "Hi there, sorry.", "Good day"]
+    assert telling_beginnings(texts) == ["… It is sent.", "… Hi there, thank you.", "… sorry.", "Good day"]

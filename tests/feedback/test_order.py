@@ -118,8 +118,8 @@ def test_one_more_is_asked_only_while_the_score_is_uncertain(
     scene: Scene, scores: tuple[int, ...], wanted: int, state: str
 ) -> None:
     question = scene.ask(wanted=2, most=4)
-    for number, score in enumerate(scores):
-        user = scene.person(f"person {number}")
+    people = [scene.person(f"person {number}") for number in range(5)]
+    for user, score in zip(people, scores, strict=False):
         claim = claim_next(workspace=scene.workspace, user=user)
         assert claim
         body = {"score": score, "improvements": ["Name the lamp."]}

@@ -18,7 +18,15 @@ from django.db import connection
 from django.db.models import Count, F, Q
 
 from optimization.feedback.errors import FeedbackError
-from optimization.feedback.services import answer_submit, claim_next, claim_release, claim_renew
+from optimization.feedback.services import (
+    answer_submit,
+    claim_ahead,
+    claim_next,
+    claim_release,
+    claim_renew,
+    request_skip,
+    skip_undo,
+)
 from optimization.models import Answer, Claim, ClaimState, FeedbackRequest, RequestState
 from tests.feedback.scene import GOOD, Scene, let_expire
 
@@ -43,10 +51,12 @@ def invariants() -> None:
 
 
 class Person:
-    """One annotator who answers, answers twice, dawdles, puts off, comes back too late and walks away."""
+    """One annotator who answers, answers twice, dawdles, puts off, reserves ahead, passes on and takes that back, comes back
+    too late and walks away. Only one of them, by `number`, passes a question on for good, so that enough are left."""
 
-    def __init__(self, scene: Scene, user: User, seed: int, done: threading.Event) -> None:
+    def __init__(self, scene: Scene, user: User, number: int, seed: int, done: threading.Event) -> None:
         self.scene, self.user, self.chance, self.done = scene, user, random.Random(seed), done
+        self.number = number
         self.earlier: list[Claim] = []
 
     def work(self) -> None:
@@ -60,12 +70,12 @@ class Person:
         claim = claim_next(workspace=self.scene.workspace, user=self.user)
         if claim is None:
             left = FeedbackRequest.objects.filter(state=RequestState.OPEN)
-            if not left.exclude(answers__user=self.user).exists():
+            if not left.exclude(answers__user=self.user).exclude(skips__user=self.user).exists():
                 self.done.set() if not left.exists() else self.done.wait(0.01)
             return
         self.earlier.append(claim)
-        deed = self.chance.choices([self.answer, self.put_off, self.dawdle, self.come_back], [6, 1, 1, 1])[0]
-        deed(claim)
+        deeds = [self.answer, self.put_off, self.dawdle, self.come_back, self.look_ahead, self.pass_on]
+        self.chance.choices(deeds, [6, 1, 1, 1, 2, 1])[0](claim)
 
     def answer(self, claim: Claim) -> None:
         for _ in range(self.chance.choice([1, 1, 2])):
@@ -88,6 +98,18 @@ class Person:
         if self.chance.random() < 0.5:
             self._quietly(lambda: claim_renew(request=claim.request, user=self.user, fence=claim.fence))
 
+    def look_ahead(self, claim: Claim) -> None:
+        for place in (1, 2, 3):
+            claim_ahead(workspace=self.scene.workspace, user=self.user, place=place)
+        self.answer(claim)
+
+    def pass_on(self, claim: Claim) -> None:
+        if claim.request_id % PEOPLE != self.number:
+            return
+        request_skip(request=claim.request, user=self.user)
+        if self.chance.random() < 0.5:
+            self._quietly(lambda: skip_undo(request=claim.request, user=self.user))
+
     def come_back(self, claim: Claim) -> None:
         let_expire(claim)
         self.answer(self.chance.choice(self.earlier))
@@ -107,7 +129,8 @@ def test_no_question_over_its_number_nobody_twice_none_starved(scene: Scene, see
     giving_up = threading.Timer(60, done.set)
     giving_up.start()
     people = [
-        Person(scene, scene.person(f"person {number}"), seed * 100 + number, done) for number in range(PEOPLE)
+        Person(scene, scene.person(f"person {number}"), number, seed * 100 + number, done)
+        for number in range(PEOPLE)
     ]
     with ThreadPoolExecutor(PEOPLE) as pool:
         for future in [pool.submit(person.work) for person in people]:

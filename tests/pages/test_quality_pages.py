@@ -109,7 +109,7 @@ def test_a_decision_may_be_kept_as_a_gold_item(operator: Client, scene: Scene) -
 
 def test_an_own_answer_must_be_complete(operator: Client, scene: Scene) -> None:
     question = judged(scene, {"ann": 1, "ben": 5}, review_below=0.8)
-    refused = operator.post(f"/queue/reviews/{question.pk}/", {"own": "2", "reason": "Neither."})
+    refused = operator.post(f"/queue/reviews/{question.pk}/", {"answer": "own:2", "reason": "Neither."})
     assert refused.status_code == 422
     assert "Say what should be better" in text(refused)
     assert "Neither." in text(refused)
@@ -152,7 +152,9 @@ def test_a_launch_says_what_does_not_fit_of_how_people_are_asked(workspace: Work
     )
     pointers = [pointer for pointer, _ in _care(config, workspace)]
     assert pointers == ["/people/most", "/people/review_below", "/people/panel"]
-    Panel.objects.create(workspace=workspace, name="Experts")
+    Panel.objects.create(workspace=workspace, name="Experts").members.set(
+        [scene.person(name) for name in ("ann", "ben", "cleo")]
+    )
     config = config.model_copy(update={"people": People(wanted=2, most=3, review_below=0.5, panel="Experts")})
     assert _care(config, workspace) == []
     panel = Panel.objects.get()

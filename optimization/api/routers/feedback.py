@@ -21,6 +21,7 @@ from optimization.api.names import Id
 from optimization.api.principals import ApiRequest
 from optimization.api.problems import missing
 from optimization.api.subjects import Subject
+from optimization.feedback.ahead import MOST_AHEAD
 from optimization.feedback.services import (
     answer_preview,
     answer_submit,
@@ -57,7 +58,7 @@ class ClaimOut(Schema):
     request: QuestionOut
     fence: int
     expires_at: datetime
-    due_at: datetime | None = Field(
+    deadline: datetime | None = Field(
         None, description="When the time to answer runs out; null if it does not."
     )
     draft: dict[str, Any] = {}
@@ -65,6 +66,10 @@ class ClaimOut(Schema):
 
 class Fence(Schema):
     fence: int = Field(ge=0, lt=2**31)
+
+
+class Ahead(Schema):
+    place: int = Field(1, ge=1, le=MOST_AHEAD, description="How many after the one in hand.")
 
 
 class HeldUntil(Schema):
@@ -122,7 +127,7 @@ class RequestOut(Schema):
     wanted: int
     answers: int
     created_at: datetime
-    due_at: datetime | None
+    deadline: datetime | None
     extended: int
     stand_in: str
     answered_at: datetime | None
@@ -152,11 +157,11 @@ def feedback_claim(request: ApiRequest) -> Status[ClaimOut | None]:
 
 
 @router.route("POST", "/ahead", Action.FEEDBACK_ANSWER, {200: ClaimOut, 204: None})
-def feedback_ahead(request: ApiRequest) -> Status[ClaimOut | None]:
-    """The question after the one that the caller holds, reserved softly: it comes next under the same fence, unless
-    somebody for whom nothing else waits takes it over. 204 where nothing is held or nothing else waits."""
-    claim = claim_ahead(workspace=request.auth.workspace, user=request.auth.user)
-    return Status(200, _claim(claim)) if claim else Status(204, None)
+def feedback_ahead(request: ApiRequest, query: Query[Ahead]) -> Status[ClaimOut | None]:
+    """A question after the one that the caller holds, reserved softly: it comes under the same fence, unless somebody
+    for whom nothing else waits takes it over. 204 where nothing is held or nothing else waits."""
+    claim = claim_ahead(workspace=request.auth.workspace, user=request.auth.user, place=query.place)
+    return Status(200, claim_out(claim)) if claim else Status(204, None)
 
 
 @router.route(
@@ -164,7 +169,9 @@ def feedback_ahead(request: ApiRequest) -> Status[ClaimOut | None]:
 )
 def feedback_heartbeat(request: ApiRequest, request_id: Id, payload: Fence) -> HeldUntil:
     """Holds the question on; a 409 says that it is somebody else's by now."""
-    claim = claim_renew(request=_found(request, request_id), user=request.auth.user, fence=payload.fence)
+    claim = claim_renew(
+        request=request_found(request, request_id), user=request.auth.user, fence=payload.fence
+    )
     return HeldUntil(fence=claim.fence, expires_at=claim.expires_at)
 
 
@@ -174,7 +181,7 @@ def feedback_heartbeat(request: ApiRequest, request_id: Id, payload: Fence) -> H
 def feedback_answer(request: ApiRequest, request_id: Id, payload: AnswerIn) -> Answered:
     """Stores the answer, once, and claims the next question."""
     answer = answer_submit(
-        request=_found(request, request_id),
+        request=request_found(request, request_id),
         user=request.auth.user,
         fence=payload.fence,
         client_key=payload.client_key,
@@ -189,21 +196,23 @@ def feedback_answer(request: ApiRequest, request_id: Id, payload: AnswerIn) -> A
 )
 def feedback_preview(request: ApiRequest, request_id: Id, payload: DraftIn) -> PreviewOut:
     """How an answer would be read if it were sent, output by output in the order shown. Nothing is stored."""
-    readings = answer_preview(request=_found(request, request_id), user=request.auth.user, body=payload.body)
+    readings = answer_preview(
+        request=request_found(request, request_id), user=request.auth.user, body=payload.body
+    )
     return PreviewOut(outputs=[ReadingOut(**vars(reading)) for reading in readings])
 
 
 @router.route("POST", "/requests/{request_id}/skip", Action.FEEDBACK_ANSWER, {200: Next}, problems=(404,))
 def feedback_skip(request: ApiRequest, request_id: Id, payload: SkipIn) -> Next:
     """Passes the question on to others for good, and claims the next."""
-    request_skip(request=_found(request, request_id), user=request.auth.user, reason=payload.reason)
+    request_skip(request=request_found(request, request_id), user=request.auth.user, reason=payload.reason)
     return Next(next=_next(request))
 
 
 @router.route("POST", "/requests/{request_id}/release", Action.FEEDBACK_ANSWER, {204: None}, problems=(404,))
 def feedback_release(request: ApiRequest, request_id: Id, payload: Fence) -> None:
     """Puts the question off: others may take it, and it comes back to the caller when nothing else waits."""
-    claim_release(request=_found(request, request_id), user=request.auth.user, fence=payload.fence)
+    claim_release(request=request_found(request, request_id), user=request.auth.user, fence=payload.fence)
 
 
 @router.route(
@@ -215,10 +224,10 @@ def feedback_release(request: ApiRequest, request_id: Id, payload: Fence) -> Non
 )
 def feedback_draft(request: ApiRequest, request_id: Id, payload: DraftIn) -> None:
     """Keeps an unfinished answer in place of the one before."""
-    draft_save(request=_found(request, request_id), user=request.auth.user, body=payload.body)
+    draft_save(request=request_found(request, request_id), user=request.auth.user, body=payload.body)
 
 
-def _found(request: ApiRequest, request_id: int) -> FeedbackRequest:
+def request_found(request: ApiRequest, request_id: int) -> FeedbackRequest:
     found = _REQUEST.first(workspace=request.auth.workspace.pk, request=request_id)
     if found is None:
         raise missing("feedback request", request_id)
@@ -227,10 +236,10 @@ def _found(request: ApiRequest, request_id: int) -> FeedbackRequest:
 
 def _next(request: ApiRequest) -> ClaimOut | None:
     claim = claim_next(workspace=request.auth.workspace, user=request.auth.user)
-    return _claim(claim) if claim else None
+    return claim_out(claim) if claim else None
 
 
-def _claim(claim: Claim) -> ClaimOut:
+def claim_out(claim: Claim) -> ClaimOut:
     asked = claim.request
     return ClaimOut(
         request=QuestionOut(
@@ -241,7 +250,7 @@ def _claim(claim: Claim) -> ClaimOut:
         ),
         fence=claim.fence,
         expires_at=claim.expires_at,
-        due_at=asked.due_at,
+        deadline=asked.ends_at,
         draft=draft_load(request=asked, user=claim.user),
     )
 
@@ -257,7 +266,7 @@ def _request(row: FeedbackRequest) -> RequestOut:
         wanted=row.wanted,
         answers=len(row.answers.all()),
         created_at=row.created_at,
-        due_at=row.due_at,
+        deadline=row.ends_at,
         extended=row.extended,
         stand_in=row.stand_in,
         answered_at=row.answered_at,

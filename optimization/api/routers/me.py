@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from django.core.exceptions import ValidationError as DjangoError
+from django.core.validators import validate_email
 from django.http import HttpResponse
 from ninja import Query, Schema
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from optimization.accounts.permissions import Action
 from optimization.accounts.selectors import tokens_of
+from optimization.accounts.services import mail_set
 from optimization.accounts.tokens import token_create, token_revoke
 from optimization.api.cursors import Page, Paging, page_of
 from optimization.api.names import Id
@@ -30,6 +33,23 @@ class Me(Schema):
     workspace: str
     is_rehearsal: bool
     actions: list[Action]
+
+
+class Mail(Schema):
+    """Empty: nobody writes. `digest`: a mail a day at most when work has waited or its time runs out."""
+
+    email: str = Field(max_length=254)
+    digest: bool
+
+    @field_validator("email")
+    @classmethod
+    def _is_address(cls, email: str) -> str:
+        if email:
+            try:
+                validate_email(email)
+            except DjangoError as error:
+                raise ValueError("This is no mail address.") from error
+        return email
 
 
 class TokenOut(Schema):
@@ -69,6 +89,20 @@ def me_get(request: ApiRequest) -> Me:
         is_rehearsal=member.is_rehearsal,
         actions=request.auth.actions(),
     )
+
+
+@router.route("GET", "/me/mail", Action.TOKENS_OWN, {200: Mail})
+def me_mail(request: ApiRequest) -> Mail:
+    """Where the caller is written to, and whether."""
+    member = request.auth.membership
+    return Mail(email=member.user.email, digest=member.mail_digest)
+
+
+@router.route("PUT", "/me/mail", Action.TOKENS_OWN, {200: Mail})
+def me_mail_set(request: ApiRequest, payload: Mail) -> Mail:
+    """Another address, which all of the caller's workspaces share, and this workspace's switch."""
+    mail_set(membership=request.auth.membership, email=payload.email, digest=payload.digest)
+    return payload
 
 
 @router.route("GET", "/tokens", Action.TOKENS_OWN, {200: Page[TokenOut]})

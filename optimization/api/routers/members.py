@@ -10,12 +10,13 @@ from pydantic import Field
 
 from optimization.accounts.permissions import Action
 from optimization.accounts.selectors import members_of
-from optimization.accounts.services import member_add, membership_remove, membership_set_role
+from optimization.accounts.services import member_add
 from optimization.api.cursors import Page, Paging, page_of
 from optimization.api.names import Id
 from optimization.api.principals import ApiRequest
 from optimization.api.problems import missing
 from optimization.api.subjects import Subject
+from optimization.feedback.services import member_leave, member_set_role
 from optimization.models import Membership, Role
 
 router = Subject("members")
@@ -79,13 +80,13 @@ def member_get(request: ApiRequest, member_id: Id) -> MemberOut:
 @router.route("PATCH", "/{member_id}", Action.MEMBERS_WRITE, {200: MemberOut}, problems=(404,))
 def member_edit(request: ApiRequest, member_id: Id, payload: RoleIn) -> MemberOut:
     """Changes a member's role, in force with their next request."""
-    return _member(membership_set_role(membership=_found(request, member_id), role=payload.role))
+    return _member(member_set_role(membership=_found(request, member_id), role=payload.role))
 
 
 @router.route("DELETE", "/{member_id}", Action.MEMBERS_WRITE, {204: None}, problems=(404,))
 def member_remove(request: ApiRequest, member_id: Id) -> None:
     """Takes a person out and ends their tokens here; what they answered stays."""
-    membership_remove(membership=_found(request, member_id))
+    member_leave(membership=_found(request, member_id))
 
 
 def _found(request: ApiRequest, member_id: int) -> Membership:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from ninja import Query, Schema
+from ninja import Query, Schema, Status
 from pydantic import Field
 
 from optimization.accounts.permissions import Action
@@ -14,11 +14,12 @@ from optimization.api.principals import ApiRequest
 from optimization.api.problems import missing
 from optimization.api.subjects import Subject
 from optimization.feedback.adjudication import requests_disputed
+from optimization.feedback.quality.colleague import colleague_figures
 from optimization.feedback.quality.figures import quality_figures
 from optimization.feedback.quality.weights import weight_set
-from optimization.feedback.services import gold_add, request_adjudicate
+from optimization.feedback.services import gold_add, gold_add_many, gold_mark, request_adjudicate
 from optimization.losses.questions import QUESTION, Question
-from optimization.models import FeedbackRequest
+from optimization.models import Answer, FeedbackRequest, Run
 
 router = Subject("quality")
 
@@ -78,6 +79,27 @@ class QualityOut(Schema):
     notes: list[str]
 
 
+class CellOut(Schema):
+    """How often the model said one thing where most people said another."""
+
+    model: str
+    people: str
+    times: int
+
+
+class ColleagueOut(Schema):
+    """The model judge, a colleague and no person: of `asked` questions it `decided` so many alone, and `compared` were
+    answered by people too. `alarm` says in words that the two drift apart."""
+
+    asked: int
+    decided: int
+    compared: int
+    agreement: EstimateOut | None
+    recent: EstimateOut | None = Field(description="Of the last 30 that were compared.")
+    confusion: list[CellOut]
+    alarm: str
+
+
 class QualityQuery(Schema):
     run: int | None = Field(None, ge=1, lt=2**63)
 
@@ -85,6 +107,22 @@ class QualityQuery(Schema):
 class GoldIn(Schema):
     question: dict[str, Any]
     expected: dict[str, Any]
+
+
+class GoldRows(Schema):
+    rows: list[dict[str, Any]] = Field(
+        min_length=1, max_length=1000, description='Each {"question": {…}, "expected": {…}}.'
+    )
+
+
+class RowError(Schema):
+    row: int = Field(description="Counted from 0.")
+    detail: str
+
+
+class GoldImported(Schema):
+    taken: int
+    errors: list[RowError]
 
 
 class GoldOut(Schema):
@@ -126,12 +164,15 @@ class WeightIn(Schema):
 @router.route("GET", "", Action.FEEDBACK_READ, {200: QualityOut}, problems=(404,))
 def quality_read(request: ApiRequest, query: Query[QualityQuery]) -> QualityOut:
     """The figures of the workspace's newest answers, or of a run's."""
-    run = None
-    if query.run is not None:
-        run = request.auth.workspace.runs.filter(pk=query.run).first()
-        if run is None:
-            raise missing("run", query.run)
-    return QualityOut.from_orm(quality_figures(workspace=request.auth.workspace, run=run))
+    found = quality_figures(workspace=request.auth.workspace, run=_run(request, query.run))
+    return QualityOut.from_orm(found)
+
+
+@router.route("GET", "/colleague", Action.FEEDBACK_READ, {200: ColleagueOut, 204: None}, problems=(404,))
+def quality_colleague(request: ApiRequest, query: Query[QualityQuery]) -> Status[ColleagueOut | None]:
+    """How the model judge compares with people, of the workspace or of a run; 204 where none was asked."""
+    found = colleague_figures(workspace=request.auth.workspace, run=_run(request, query.run))
+    return Status(200, ColleagueOut.from_orm(found)) if found else Status(204, None)
 
 
 @router.route("GET", "/gold", Action.FEEDBACK_READ, {200: list[GoldOut]})
@@ -149,6 +190,26 @@ def gold_create(request: ApiRequest, payload: GoldIn) -> GoldOut:
             workspace=auth.workspace, question=payload.question, expected=payload.expected, user=auth.user
         )
     )
+
+
+@router.route("POST", "/gold/import", Action.FEEDBACK_REVIEW, {200: GoldImported})
+def gold_bulk(request: ApiRequest, payload: GoldRows) -> GoldImported:
+    """Makes gold items of many rows: those that fit are taken, and each of the others has its error."""
+    taken, wrong = gold_add_many(
+        workspace=request.auth.workspace,
+        rows=dict(enumerate(payload.rows)),
+        user=request.auth.user,
+    )
+    return GoldImported(taken=taken, errors=[RowError(row=row, detail=detail) for row, detail in wrong])
+
+
+@router.route("POST", "/answers/{answer_id}/gold", Action.FEEDBACK_REVIEW, {201: GoldOut}, problems=(404,))
+def gold_of_answer(request: ApiRequest, answer_id: Id) -> GoldOut:
+    """Makes a gold item of what somebody answered: from now on its question expects it."""
+    answer = Answer.objects.filter(request__workspace=request.auth.workspace, pk=answer_id).first()
+    if answer is None:
+        raise missing("answer", answer_id)
+    return _gold(gold_mark(answer=answer, user=request.auth.user))
 
 
 @router.route("DELETE", "/gold/{gold_id}", Action.FEEDBACK_REVIEW, {204: None}, problems=(404,))
@@ -192,6 +253,15 @@ def weight_put(request: ApiRequest, user_id: Id, payload: WeightIn) -> None:
     """How often an annotator's answers count in runs that weigh them."""
     if not weight_set(workspace=request.auth.workspace, user_id=user_id, weight=payload.weight):
         raise missing("member", user_id)
+
+
+def _run(request: ApiRequest, run_id: int | None) -> Run | None:
+    if run_id is None:
+        return None
+    run: Run | None = request.auth.workspace.runs.filter(pk=run_id).first()
+    if run is None:
+        raise missing("run", run_id)
+    return run
 
 
 def _gold(gold: Any) -> GoldOut:

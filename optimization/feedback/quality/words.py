@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from optimization.core.values import as_text
 from optimization.losses.questions import (
     ANSWER,
     QUESTION,
@@ -26,8 +27,19 @@ CHOICES = {
 def question_in_words(question: dict[str, Any]) -> str:
     """The beginning of what is judged."""
     outputs = question.get("outputs") or [question.get("output")]
-    text = " ".join(str(outputs[0]).split())
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rstrip()}…"
+    return shortened(str(outputs[0]))
+
+
+def subject_of(question: dict[str, Any]) -> str:
+    """By what people know the question again: the first thing that is told of it, else what is judged."""
+    first = next(iter((question.get("context") or {}).values()), None)
+    return shortened(as_text(first)) if first else question_in_words(question)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, in one line."""
+    line = " ".join(text[: 4 * LONGEST].split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST].rstrip()}…"
 
 
 def answer_in_words(question: dict[str, Any], body: dict[str, Any]) -> str:

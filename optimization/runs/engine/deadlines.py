@@ -22,6 +22,7 @@ from optimization.models import (
     WorkItem,
     WorkState,
 )
+from optimization.models.feedback import NEVER
 from optimization.runs.config import People
 from optimization.runs.engine.reviews import reviews_lapse
 from optimization.runs.events import event_emit
@@ -31,10 +32,11 @@ from optimization.runs.words import counted, span_in_words
 
 def deadlines_sweep() -> None:
     """Every running run in which time has run out."""
-    overdue = {"due_at__lte": Now(), "run__state": RunState.RUNNING}
-    asked = FeedbackRequest.objects.filter(state=RequestState.OPEN, **overdue).values_list("run", flat=True)
-    proposed = ProposalReview.objects.filter(decision="", **overdue).values_list("run", flat=True)
-    for run_id in sorted({*asked, *proposed}):
+    running = {"item__isnull": False, "run__state": RunState.RUNNING}
+    asked = FeedbackRequest.objects.filter(state=RequestState.OPEN, deadline__lte=Now(), **running)
+    proposed = ProposalReview.objects.filter(decision="", due_at__lte=Now(), **running)
+    runs = {*asked.values_list("run", flat=True), *proposed.values_list("run", flat=True)}
+    for run_id in sorted(runs):
         with transaction.atomic():
             run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
             if run.state == RunState.RUNNING:
@@ -48,7 +50,7 @@ def deadlines_carry_out(run: Run) -> int:
 
 def _questions_carry_out(run: Run) -> int:
     overdue = FeedbackRequest.objects.filter(
-        run=run, state=RequestState.OPEN, due_at__lte=Now(), item__isnull=False
+        run=run, state=RequestState.OPEN, deadline__lte=Now(), item__isnull=False
     )
     ids = list(overdue.select_for_update(of=("self",)).values_list("pk", flat=True))
     if not ids:
@@ -58,9 +60,8 @@ def _questions_carry_out(run: Run) -> int:
     requests = FeedbackRequest.objects.filter(pk__in=ids)
     match people.on_deadline:
         case "extend":
-            requests.update(due_at=Now() + within, deadline=Now() + within, extended=F("extended") + 1)
+            requests.update(deadline=Now() + within, extended=F("extended") + 1)
         case "stop":
-            requests.update(due_at=None)
             run_move(
                 run, RunState.NEEDS_ATTENTION, _stopped(counted(len(ids), "question"), "answered", people)
             )
@@ -103,10 +104,8 @@ def deadlines_resume(run: Run) -> None:
         return
     waiting = FeedbackRequest.objects.filter(run=run, state=RequestState.OPEN)
     now, since = Run.objects.annotate(now=Now()).values_list("now", "state_since").get(pk=run.pk)
-    waiting.filter(due_at__isnull=False).update(
-        due_at=F("due_at") + (now - since), deadline=F("deadline") + (now - since)
-    )
-    waiting.filter(due_at=None, audience="people").update(due_at=Now() + within, deadline=Now() + within)
+    waiting.filter(deadline__gt=since, deadline__lt=NEVER).update(deadline=F("deadline") + (now - since))
+    waiting.filter(deadline__lte=since).update(deadline=Now() + within)
     undecided = ProposalReview.objects.filter(run=run, decision="", item__isnull=False)
     undecided.filter(due_at__isnull=False).update(due_at=F("due_at") + (now - since))
     undecided.filter(due_at=None).update(due_at=Now() + within)

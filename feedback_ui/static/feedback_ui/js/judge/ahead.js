@@ -1,30 +1,41 @@
-// The next item, fetched while this one is read. It is shown when the server says so, which then need not send it again;
-// or when the server is away, so that work goes on.
+// The next items, fetched one after another while this one is read. One is shown when the server says so, which then need
+// not send it again; or when the server is away, so that work goes on.
 
 import { ask } from "./ask.js";
 import { desk, onShown, verdict } from "./regions.js";
 
 const AFTER = 800; // ms
 
-let fetched = null; // { name, html }
+let fetched = []; // { name, html }, in the order in which they come
 let waiting;
 
 export function watchAhead() {
   onShown(() => {
     clearTimeout(waiting);
-    fetched = null;
+    desk().dataset.here = fetched.length;
     if (verdict()?.dataset.keep) waiting = setTimeout(fetchAhead, AFTER);
+    else fetched = [];
   });
 }
 
 async function fetchAhead() {
   const form = verdict();
-  const { outcome, text, ahead } = await ask(desk().dataset.ahead);
-  if (outcome !== "done" || !ahead || form !== verdict()) return;
-  fetched = { name: ahead, html: text };
-  desk().dataset.here = ahead;
+  const have = aheadNames();
+  const { outcome, text, ahead } = await ask(desk().dataset.ahead, undefined, { "Desk-Ahead": have });
+  if (outcome !== "done" || !ahead || form !== verdict() || have !== aheadNames()) return;
+  fetched.push({ name: ahead, html: text });
+  desk().dataset.here = fetched.length;
+  fetchAhead();
 }
 
-export const aheadName = () => fetched?.name ?? "";
+export const aheadNames = () => fetched.map(({ name }) => name).join(" ");
 
-export const takeAhead = () => fetched?.html ?? "";
+// The item of this name, or the one that comes next. Those before it are gone to others.
+export function takeAhead(name = fetched[0]?.name) {
+  const at = fetched.findIndex((item) => item.name === name);
+  const [taken] = fetched.splice(0, at + 1).slice(-1);
+  return taken?.html ?? "";
+}
+
+// What is shown now was not fetched ahead: what was, may come in another order.
+export const forgetAhead = () => (fetched = []);

@@ -12,14 +12,22 @@ const SINGLE = {
   l: () => press("later"),
   u: () => press("undo"),
   h: () => press("read"),
+  a: () => verdict()?.querySelector("[data-again] button")?.click(),
   i: () => (openNote() ?? verdict()?.querySelector("[data-write]"))?.focus(),
-  "?": () => sheet().showModal(),
+  "?": () => showSheet(),
 };
+
+// The keys of the item in hand; without one, those of every kind.
+function showSheet() {
+  const kind = document.querySelector("[data-kind]")?.dataset.kind;
+  for (const row of sheet().querySelectorAll("[data-of]")) row.hidden = Boolean(kind) && row.dataset.of !== kind;
+  sheet().showModal();
+}
 
 export function watchKeys() {
   const button = document.getElementById("show-keys");
   button.hidden = false;
-  button.addEventListener("click", () => sheet().showModal());
+  button.addEventListener("click", showSheet);
   const single = document.getElementById("single-keys");
   single.checked = read(SWITCH) !== false;
   single.addEventListener("change", () => write(SWITCH, single.checked));

@@ -1,5 +1,6 @@
 // The desk of an annotator: read, judge, Enter, next.
 
+import { watchAgain } from "./again.js";
 import { watchAhead } from "./ahead.js";
 import { watchAspects } from "./aspects.js";
 import { watchDrafts } from "./drafts.js";
@@ -15,6 +16,7 @@ import { watchTime } from "./time.js";
 
 watchSending();
 watchAhead();
+watchAgain();
 watchHold();
 watchDrafts();
 watchTime();

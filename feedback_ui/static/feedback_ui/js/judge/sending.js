@@ -1,7 +1,8 @@
 // Sends the desk's forms. The answer to each is the next item; whatever goes wrong, what was typed stays.
 // A second click while one is under way does nothing; sending again repeats the same client key, so it counts once.
 
-import { aheadName, takeAhead } from "./ahead.js";
+import { remember } from "./again.js";
+import { aheadNames, forgetAhead, takeAhead } from "./ahead.js";
 import { ask } from "./ask.js";
 import { forget } from "./drafts.js";
 import { drop, keepForLater } from "./outbox.js";
@@ -18,7 +19,7 @@ export function watchSending() {
     if (event.submitter?.id === "read") return preview(event.target, event.submitter.formAction);
     send(event.target, event.submitter?.getAttribute("formaction") ?? event.target.action);
   });
-  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, { instead: link.dataset.said }));
+  onClick("[data-next-item]", (link) => goOn(() => ask(link.href), ""));
   onClick("[data-put-off]", () => document.getElementById("later").click());
   onClick("#skip", () => skipping().showModal());
   onClick("#keep", () => skipping().close());
@@ -51,9 +52,11 @@ function send(form, address) {
     if (!isAnswer) return;
     forget(request);
     drop(request);
+    remember(body.get("improvements"));
   };
   const body = new FormData(form);
-  return goOn(() => ask(address, body, { "Desk-Ahead": aheadName() }), isAnswer ? "Sent." : "", whenDone, { whenAway });
+  const question = () => ask(address, body, { "Desk-Ahead": aheadNames() });
+  return goOn(question, isAnswer ? "Sent." : "", whenDone, { whenAway, instead: form.dataset.said });
 }
 
 async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway } = {}) {
@@ -67,17 +70,18 @@ async function goOn(question, said, afterwards = () => {}, { instead = "", whenA
     afterwards();
     clearNotice();
     if (elsewhere) return location.assign(elsewhere);
-    showNext(ahead ? takeAhead() + text : text);
+    if (!ahead) forgetAhead();
+    showNext(ahead ? takeAhead(ahead) + text : text);
     announce(instead || `${said} ${isEmpty() ? "Nothing else waits." : "Next item."}`);
   } else if (outcome === "refused" || outcome === "lost") {
     show(text);
     showTrouble();
   } else {
     skipping()?.close();
-    const next = takeAhead();
     const keeps = whenAway && (outcome === "unreachable" || outcome === "failed");
+    const next = keeps && takeAhead();
     if (keeps) whenAway();
-    if (keeps && next) {
+    if (next) {
       showNext(next);
       announce("Not connected. Your answer is kept in this browser. Next item.");
     } else notice(outcome);
