@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +22,8 @@ FORM = re.compile(
 )
 IMPROVEMENTS = "Give a date."
 CSRF = "a" * 32
-AHEAD_AFTER = 0.8
+AHEAD_AFTER = 0.8  # as ahead.js has it
+COUNTED_FOR = 2.0  # as counts.js has it
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ class Page:
         self.cookie = f"sessionid={cookie}; csrftoken={CSRF}"
         self.connection = Connection(port, f"Cookie: {self.cookie}\r\nHX-Request: true\r\n")
         self.ahead: Held | None = None
+        self.counted = 0.0
 
     async def claim(self) -> Step:
+        self.counted = time.monotonic()
         return _stepped(await self.connection.ask("GET", "/judge/"))
 
     async def fetch_ahead(self) -> None:
@@ -73,7 +77,12 @@ class Page:
             "improvements": IMPROVEMENTS,
             "marks": "",
         }
-        step = await self._post(f"/judge/{held.request}/answer/", fields, ahead.name if ahead else "")
+        headers = f"Desk-Ahead: {ahead.name if ahead else ''}\r\n"
+        if time.monotonic() - self.counted < COUNTED_FOR:
+            headers += "Desk-Counted: lately\r\n"
+        else:
+            self.counted = time.monotonic()
+        step = await self._post(f"/judge/{held.request}/answer/", fields, headers)
         here = ahead is not None and step.reply.header("desk-ahead") == ahead.name
         return Step(step.reply, ahead) if here else step
 
@@ -81,11 +90,8 @@ class Page:
         fields = {"csrfmiddlewaretoken": held.csrf, "reason": "Something else"}
         return await self._post(f"/judge/{held.request}/skip/", fields)
 
-    async def count(self) -> Reply:
-        return await self.connection.ask("GET", "/judge/counts/")
-
-    async def _post(self, path: str, fields: dict[str, object], ahead: str = "") -> Step:
-        headers = f"Content-Type: application/x-www-form-urlencoded\r\nDesk-Ahead: {ahead}\r\n"
+    async def _post(self, path: str, fields: dict[str, object], headers: str = "") -> Step:
+        headers += "Content-Type: application/x-www-form-urlencoded\r\n"
         return _stepped(await self.connection.ask("POST", path, urlencode(fields).encode(), headers))
 
 

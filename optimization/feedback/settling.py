@@ -60,8 +60,8 @@ def request_settle(locked: FeedbackRequest) -> None:
 
 def request_close(locked: FeedbackRequest) -> None:
     """The question has its answers: it and its twins are answered, and their items go on."""
-    _CLOSE(request=locked.pk)
-    for request in [locked, *_TWINS(request=locked.pk)]:
+    has_twins = _CLOSE(request=locked.pk) > 1
+    for request in [locked, *(_TWINS(request=locked.pk) if has_twins else ())]:
         if request.item_id is not None:
             item_wake(request.item_id, request.run_id)
     queue_changed(locked.workspace_id)

@@ -3,6 +3,7 @@
 
 import { aheadName, takeAhead } from "./ahead.js";
 import { ask } from "./ask.js";
+import { countAnswer, countedLately, line } from "./counts.js";
 import { forget } from "./drafts.js";
 import { drop, keepForLater } from "./outbox.js";
 import { announce, clearNotice, desk, isEmpty, notice, show, verdict } from "./regions.js";
@@ -53,10 +54,11 @@ function send(form, address) {
     drop(request);
   };
   const body = new FormData(form);
-  return goOn(() => ask(address, body, { "Desk-Ahead": aheadName() }), isAnswer ? "Sent." : "", whenDone, { whenAway });
+  const headers = { "Desk-Ahead": aheadName(), ...(isAnswer && countedLately() && { "Desk-Counted": "lately" }) };
+  return goOn(() => ask(address, body, headers), isAnswer ? "Sent." : "", whenDone, { whenAway, isAnswer });
 }
 
-async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway } = {}) {
+async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway, isAnswer } = {}) {
   if (underWay) return;
   underWay = true;
   document.getElementById("send")?.setAttribute("aria-disabled", "true");
@@ -67,7 +69,9 @@ async function goOn(question, said, afterwards = () => {}, { instead = "", whenA
     afterwards();
     clearNotice();
     if (elsewhere) return location.assign(elsewhere);
+    const counted = line();
     showNext(ahead ? takeAhead() + text : text);
+    if (isAnswer && line() === counted) countAnswer();
     announce(instead || `${said} ${isEmpty() ? "Nothing else waits." : "Next item."}`);
   } else if (outcome === "refused" || outcome === "lost") {
     show(text);
