@@ -11,7 +11,7 @@ from __future__ import annotations
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from optimization.feedback.notices import queue_changed
+from optimization.feedback.notices import queue_changed, queue_shrank
 from optimization.feedback.rereading import announce_later
 from optimization.losses.questions import ANSWER, QUESTION
 from optimization.losses.scoring import answer_scores, scores_agreement, standard_error
@@ -64,7 +64,7 @@ def request_close(locked: FeedbackRequest) -> None:
     for request in [locked, *(_TWINS(request=locked.pk) if has_twins else ())]:
         if request.item_id is not None:
             item_wake(request.item_id, request.run_id)
-    queue_changed(locked.workspace_id)
+    queue_shrank(locked.workspace_id)
 
 
 def _ask_one_more(locked: FeedbackRequest, error: float | None) -> bool:

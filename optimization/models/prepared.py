@@ -20,6 +20,7 @@ from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 M = TypeVar("M", bound=Model)
 Params = list[tuple[str | None, Any]]
+STAND_INS = 2**30  # within the range of a PositiveIntegerField: of a number outside it Django knows that no row has it
 
 
 class _PerThread(Generic[M]):
@@ -49,7 +50,7 @@ class _Statement(_PerThread[M]):
         super().__init__()
         self._make = make
         self._stand_ins: dict[Any, str] = {
-            f"\x02{name}" if name.endswith("_text") else -(2**30) - place: name
+            f"\x02{name}" if name.endswith("_text") else STAND_INS + place: name
             for place, name in enumerate(names)
         }
 
