@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from benchmarks.queue_load.doors import Page
+from benchmarks.queue_load.doors import COUNTED_FOR, Page
 from benchmarks.queue_load.http import Connection
-
-COUNT_EVERY = 5.0  # as queue.js has it
 
 
 @asynccontextmanager
@@ -20,7 +19,7 @@ async def following(port: int, page: Page) -> AsyncIterator[None]:
     """The desk of `page` is open: over connections of its own, as a browser has several."""
     socket = await socket_open(port, page.cookie)
     connection = Connection(port, f"Cookie: {page.cookie}\r\nHX-Request: true\r\n")
-    task = asyncio.create_task(_count_when_told(socket, connection))
+    task = asyncio.create_task(_count_when_told(socket, connection, page))
     try:
         yield
     finally:
@@ -40,15 +39,18 @@ async def socket_open(port: int, cookie: str) -> ClientConnection:
     return socket
 
 
-async def _count_when_told(socket: ClientConnection, connection: Connection) -> None:
-    """At most every COUNT_EVERY seconds, however often it is told."""
+async def _count_when_told(socket: ClientConnection, connection: Connection, page: Page) -> None:
+    """At most every COUNTED_FOR seconds, those with an answer among them, however often it is told."""
     told = asyncio.Event()
 
     async def count() -> None:
         while True:
             await told.wait()
-            await asyncio.sleep(COUNT_EVERY)
+            if (left := page.counted + COUNTED_FOR - time.monotonic()) > 0:
+                await asyncio.sleep(left)
+                continue
             told.clear()
+            page.counted = time.monotonic()
             await connection.ask("GET", "/judge/counts/")
 
     counting = asyncio.create_task(count())

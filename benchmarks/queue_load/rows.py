@@ -146,7 +146,7 @@ def _multiply(items: int) -> None:
                 f"{columns} FROM {table} ORDER BY id LIMIT {more}"
             )
             have += more
-        cursor.execute("VACUUM (ANALYZE)" if connection.vendor == "postgresql" else "ANALYZE")
+        cursor.execute(f"VACUUM (ANALYZE) {table}" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 def expire() -> int:

@@ -20,7 +20,9 @@ from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 M = TypeVar("M", bound=Model)
 Params = list[tuple[str | None, Any]]
-STAND_INS = 2**30  # within the range of a PositiveIntegerField: of a number outside it Django knows that no row has it
+STAND_INS = (
+    2**30
+)  # within the range of a PositiveIntegerField: of a number outside it Django knows that no row has it
 
 
 class _PerThread(Generic[M]):

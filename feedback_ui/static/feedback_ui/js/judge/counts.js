@@ -1,6 +1,6 @@
 // The line of counts: as the server counted it, and each answer since then. So it need not count again with every answer.
 
-const COUNTED_FOR = 2_000; // ms
+const COUNTED_FOR = 5_000; // ms
 
 let countedAt = performance.now();
 
@@ -10,7 +10,9 @@ export function watchCounts() {
 
 export const line = () => document.getElementById("counts");
 
-export const countedLately = () => performance.now() - countedAt < COUNTED_FOR;
+export const countedLately = () => untilCountedAgain() > 0;
+
+export const untilCountedAgain = () => Math.max(0, countedAt + COUNTED_FOR - performance.now()); // ms
 
 export function countAnswer() {
   add("today", 1);
