@@ -21,7 +21,7 @@ export function watchSending() {
   });
   onClick("[data-next-item]", (link) => goOn(() => ask(link.href), "", () => {}, { instead: link.dataset.said }));
   onClick("[data-put-off]", () => document.getElementById("later").click());
-  onClick("#skip", () => skipping().showModal());
+  onClick("#skip", askWhySkipped);
   onClick("#keep", () => skipping().close());
 }
 
@@ -32,6 +32,13 @@ function onClick(place, deed) {
     event.preventDefault();
     deed(link);
   });
+}
+
+function askWhySkipped(link) {
+  const form = skipping().querySelector("form");
+  form.reset();
+  form.action = link.href;
+  skipping().showModal();
 }
 
 // How it would be read: in the dialog; nothing is sent for good.
@@ -64,6 +71,7 @@ async function goOn(question, said, afterwards = () => {}, { instead = "", whenA
   document.getElementById("send")?.setAttribute("aria-disabled", "true");
   const { outcome, text, elsewhere, ahead } = await question();
   underWay = false;
+  skipping().close();
   document.getElementById("send")?.removeAttribute("aria-disabled");
   if (outcome === "done") {
     afterwards();
@@ -77,7 +85,6 @@ async function goOn(question, said, afterwards = () => {}, { instead = "", whenA
     show(text);
     showTrouble();
   } else {
-    skipping()?.close();
     const next = takeAhead();
     const keeps = whenAway && (outcome === "unreachable" || outcome === "failed");
     if (keeps) whenAway();
