@@ -71,6 +71,8 @@ def _database() -> dict[str, object]:
             "HOST": url.hostname or "",
             "PORT": str(url.port or ""),
             "CONN_MAX_AGE": 60,
+            # Statements of the hot paths are planned once a connection (optimization.models.prepared).
+            "OPTIONS": {"prepare_threshold": 0},
             "TEST": {"NAME": os.environ.get("HANDGRAD_TEST_DATABASE", "test_handgrad")},
         }
     raise ImproperlyConfigured(
@@ -145,9 +147,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["optimization.accounts.backend.MemberBackend"]
+SESSION_ENGINE = "optimization.accounts.sessions"
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LANGUAGE_CODE = "en"
+USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
