@@ -131,9 +131,11 @@ def _field(name: str, schema: Schema, required: bool) -> forms.Field:
             widget = forms.Textarea(attrs={"rows": 2}) if name in LONG else forms.TextInput()
             return forms.CharField(**told, widget=widget, max_length=4000)
     # An empty list or object is best shown as nothing.
-    return JsonField(
+    field = JsonField(
         **told | {"help_text": f"{told['help_text']} As JSON.".strip(), "initial": told["initial"] or None}
     )
+    field.widget.attrs["rows"] = 5 if required else 3
+    return field
 
 
 def _types(schemas: list[Schema]) -> set[str]:

@@ -18,3 +18,9 @@ PEOPLE_PER_ITERATION = 3
 BATCH_SIZE = 8
 ITERATIONS = 4
 CONSERVATISM = 0.7
+
+JUDGES = """[
+  [{"name": "LLMFeedbackLoss", "args": {"criteria": "Does it do what was asked for?"}}, 1],
+  [{"name": "VerifierLoss", "args": {"verifier": {"name": "length", "maximum": 150, "unit": "words"}}}, 1]
+]"""
+"""What a composite of judges begins with: one that remarks, one that scores."""

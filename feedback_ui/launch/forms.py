@@ -334,6 +334,8 @@ class LaunchForm(CareFields):
         match argument:
             case "criteria":
                 return defaults.CRITERIA
+            case "losses":
+                return defaults.JUDGES
             case "batch_size" if default == 1:
                 return defaults.BATCH_SIZE
             case "num_samples":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Protocol
 
+from pydantic_core import from_json
+
 from optimization.llm.endpoints import EndpointConfig
 from optimization.llm.messages import Completion, CompletionRequest, Usage
 
@@ -41,6 +43,18 @@ class MemoryCache:
         self._replies[key] = completion.model_copy(update={"usage": Usage(), "latency": 0.0})
         if len(self._replies) > self.size:
             self._replies.popitem(last=False)
+
+
+def worth_keeping(request: CompletionRequest, completion: Completion) -> bool:
+    """Anything but a reply without an object where one of a schema was asked for: asked again it may come out well."""
+    if request.response_schema is None:
+        return True
+    text = completion.text
+    try:
+        from_json(text[text.find("{") : text.rfind("}") + 1])
+    except ValueError:
+        return False
+    return True
 
 
 def cache_key(endpoint: EndpointConfig, request: CompletionRequest) -> str | None:

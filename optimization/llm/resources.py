@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 
 from optimization.llm.budget import Budget, DollarBudget
-from optimization.llm.cache import CompletionCache, cache_key
+from optimization.llm.cache import CompletionCache, cache_key, worth_keeping
 from optimization.llm.calls import EndpointCalls
 from optimization.llm.endpoints import EndpointConfig, ResourceConfig
 from optimization.llm.limits import MakeLimiter, MakePlaces, in_memory, places_in_memory
@@ -75,7 +75,7 @@ class ResourceManager:
             return kept
         completion = await calls.complete(request, listener)
         self.usage_by_alias[alias] += completion.usage
-        if self._cache is not None and key is not None:
+        if self._cache is not None and key is not None and worth_keeping(request, completion):
             self._cache.put(key, completion)
         return completion
 

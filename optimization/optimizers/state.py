@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from optimization.core.binding import as_resources
 from optimization.core.constraints import constraint_to_json
 from optimization.core.parameter import Parameter
 from optimization.llm.messages import Usage
@@ -117,7 +118,7 @@ def _clients_needed(
                     f"The loaded state has a model client of type {value['class_type']!r} under {key!r}, and none was "
                     f"given. Call load_state_dict(state, model_clients={{{key!r}: ...}})."
                 )
-            _, usages = found.setdefault(key, (model_clients[key], []))
+            _, usages = found.setdefault(key, (as_resources(model_clients[key]), []))
             if value["usage"] not in usages:
                 usages.append(value["usage"])
     return found

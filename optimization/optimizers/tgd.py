@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, TypedDict, Unpack, get_type_hints
 
-from pydantic import Field, PlainValidator, ValidationError, create_model
+from pydantic import AfterValidator, Field, PlainValidator, ValidationError, create_model
 
 from optimization.core.bounds import NotNegative, Positive, Temperature
 from optimization.core.concurrency import concurrently
@@ -55,12 +55,18 @@ def _completion_args(given: Any) -> dict[str, Any]:
         raise ValueError(f"{faults(error)} (it takes {', '.join(CompletionArgs.__annotations__)})") from None
 
 
+def _inputs(given: dict[str, str]) -> dict[str, str]:
+    if taken := sorted(given.keys() & SLOTS):
+        raise ValueError(f"the optimizer fills {{{taken[0]}}} itself; give the slot another name")
+    return given
+
+
 class TGDSettings(Settings):
     """What a group may set."""
 
     model_client: Client
     messages: Messages
-    inputs: dict[str, str]
+    inputs: Annotated[dict[str, str], AfterValidator(_inputs)]
     constraints: Constraints
     momentum: NotNegative
     completion_args: Annotated[dict[str, Any], PlainValidator(_completion_args)]
@@ -75,6 +81,9 @@ MESSAGES = (
         "content": "{parameter}{description}{current_value}{history}{feedback}{examples}{constraints}"
         "Write the next value.",
     },
+)
+SLOTS = frozenset(
+    {"parameter", "description", "current_value", "history", "feedback", "examples", "constraints"}
 )
 _SLOT = re.compile(r"\{(\w+)\}")
 

@@ -25,7 +25,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "success_feedback": ("Said of an output that passes", ""),
     "losses": (
         "Judges",
-        'Pairs of a loss and its weight, such as [[{"name": "LLMFeedbackLoss", "args": {}}, 1], ...].',
+        "Pairs of a loss, by its name in the library with its arguments, and its weight.",
     ),
     "aggregator": (
         "Model that sums up",

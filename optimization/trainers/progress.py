@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
@@ -115,7 +115,7 @@ class RichProgress:
 def _above_the_bars(logger: logging.Logger, streams: set[int]) -> Iterator[None]:
     """Handlers that write to one of `streams` write to what stands in its place while bars are drawn."""
     found: logging.Logger | None = logger
-    moved: list[tuple[logging.StreamHandler[object], object]] = []
+    moved: list[tuple[logging.StreamHandler[Any], Any]] = []
     while found is not None:
         for handler in found.handlers:
             if isinstance(handler, logging.StreamHandler) and id(handler.stream) in streams:

@@ -88,6 +88,10 @@ def test_an_error_stands_beside_its_field(page: Page) -> None:
     expect(field).to_be_visible()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#id_optimizer_constraints_error")).to_contain_text("This is not JSON")
+    told = page.get_by_role("alert")
+    expect(told).to_contain_text("Constraints: This is not JSON")
+    told.get_by_role("link", name="Constraints").click()
+    expect(field).to_be_in_viewport()
 
 
 def test_a_choice_brings_its_fields_and_keeps_the_rest(page: Page) -> None:

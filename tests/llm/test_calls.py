@@ -274,6 +274,25 @@ async def test_the_cache_is_off_for_sampling(server: ScriptedEndpoint, sampling:
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('{"a": 1}', True),
+        ('Here it is:\n```json\n{"a": {}}\n```', True),
+        ('{"a": ', False),
+        ("I cannot.", False),
+    ],
+)
+async def test_a_reply_without_the_json_that_was_asked_for_is_not_kept(
+    server: ScriptedEndpoint, text: str, kept: bool
+) -> None:
+    server.otherwise = says(text)
+    manager = ResourceManager(endpoint(server), cache=MemoryCache())
+    for _ in range(2):
+        await manager.complete("default", HELLO.model_copy(update={"response_schema": {"type": "object"}}))
+    assert len(server.requests) == (1 if kept else 2)
+
+
 async def test_a_different_limit_is_a_different_request_to_the_cache(server: ScriptedEndpoint) -> None:
     manager = ResourceManager(endpoint(server), cache=MemoryCache())
     for limit in (10, 20):

@@ -31,6 +31,7 @@ OF_TGD: list[tuple[str, Any]] = [
     ("messages", [{"role": "poet", "content": "hi"}]),
     ("inputs", [1]),
     ("inputs", {"style": 5}),
+    ("inputs", {"feedback": "mine"}),
     ("model_client", 5),
 ]
 OF_BOTH: list[tuple[str, Any]] = [

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from optimization.core import MaxLength
-from optimization.llm import Usage
+from optimization.llm import EndpointConfig, Usage
 from optimization.optimizers import SFAOptimizer, TGDOptimizer
 from tests.optimizers.models import Chain, FakeModel, improving, judged
 
@@ -137,6 +137,15 @@ async def test_a_client_that_groups_shared_is_counted_once_and_clients_of_their_
             state, model_clients={"model_client": client}
         )
         assert client.usage.calls == calls
+
+
+async def test_a_client_is_handed_back_as_what_bind_takes_too() -> None:
+    state = (await trained(Chain(1), model_client=FakeModel(improving))).state_dict()
+    loaded = TGDOptimizer(Chain(1).parameters())
+    loaded.load_state_dict(state, model_clients={"model_client": EndpointConfig("m")})
+    assert loaded.param_groups[0]["model_client"].usage.calls == 1
+    with pytest.raises(TypeError, match="Cannot bind to int"):
+        loaded.load_state_dict(state, model_clients={"model_client": 5})
 
 
 async def test_a_client_that_counts_nothing_can_be_handed_back() -> None:

@@ -230,6 +230,11 @@ def test_constraints_are_written_a_line_each_and_read_back_so(
     assert "Stays polite.\n{&quot;kind&quot;: &quot;max_length&quot;, &quot;characters&quot;: 900}" in again
 
 
+def test_a_composite_begins_with_judges_that_can_be_launched_as_they_are(operator: Client) -> None:
+    loss = launched(operator, method="composite")["loss"]
+    assert [member["name"] for member, _ in loss["args"]["losses"]] == ["LLMFeedbackLoss", "VerifierLoss"]
+
+
 def test_what_was_filled_in_stays_when_a_choice_brings_other_fields(operator: Client) -> None:
     sent = filled(operator, iterations="9", loss_criteria="Is it kind?", **{"level-4-label": "Wholly"})
     page = redrawn(operator, {**sent, "method": "ranking", "trainer": "ParetoSearch"}, "trainer")
