@@ -59,16 +59,16 @@ async def test_all_workers_together_call_no_more_at_once_than_the_endpoint_allow
 
 async def test_workers_that_begin_together_have_their_parts_before_any_call_ends(workers: Workers) -> None:
     first, second = (limits.places("a model", 6) for limits in workers(2))
-    over = asyncio.Event()
+    shared, over = asyncio.Event(), asyncio.Event()
 
     async def call(places: SharedPlaces) -> None:
         async with places:
+            if first.used == second.used == 3:
+                shared.set()
             await over.wait()
 
     calls = [asyncio.create_task(call(places)) for places in (first, second) for _ in range(6)]
-    async with asyncio.timeout(10):
-        while (first.used, second.used) != (3, 3):
-            await asyncio.sleep(0.01)
+    await asyncio.wait_for(shared.wait(), 10)
     over.set()
     await asyncio.gather(*calls)
 
