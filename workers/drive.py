@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,8 @@ log = structlog.get_logger()
 IN_FLIGHT = 256
 # So many are taken at a time, so that two processes come to the end of a run's work together.
 SHARD = 64
-HAND_OVER_SECONDS = 10.0
+# A task hands over somewhere between: if all processes let their work run out at one time, the endpoint would be idle.
+HAND_OVER_SECONDS = (6.0, 14.0)
 
 Active = dict["asyncio.Task[None]", WorkItem]
 
@@ -58,7 +60,7 @@ async def drive(
 
 
 async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int, life: Life) -> None:
-    until = time.monotonic() + HAND_OVER_SECONDS
+    until = time.monotonic() + random.uniform(*HAND_OVER_SECONDS)
     active: Active = {}
     heartbeat = asyncio.create_task(_heartbeat(active, bench, life))
     more = True

@@ -92,7 +92,8 @@ class GuardedTransport(Connections):
         request.extensions = {**request.extensions, "sni_hostname": host}
         refused: httpx2.ConnectError | None = None
         for address in await self._addresses(host, port):
-            request.url = request.url.copy_with(host=address)
+            if address != request.url.host:
+                request.url = request.url.copy_with(host=address)
             try:
                 return await super().handle_async_request(request)
             except httpx2.ConnectError as error:

@@ -63,6 +63,8 @@ class Wire:
             timeout=None,
             http_client=http_client,
         )
+        # Whole, so that the client need not put it together for each call.
+        self._address = f"{self._client.base_url}chat/completions"
 
     async def ask(self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None) -> Reply:
         """The endpoint's reply. Raises an EndpointError.
@@ -76,7 +78,7 @@ class Wire:
                 if listener is not None:
                     return await self._stream(body, options, limit, listener)
                 response = await self._client.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=body, options=options
+                    self._address, cast_to=httpx2.Response, body=body, options=options
                 )
         except EndpointError:
             raise
@@ -128,7 +130,7 @@ class Wire:
         pieces: list[str] = []
         model, finish_reason, usage = self.endpoint.model, "", None
         chunks = await self._client.post(
-            "/chat/completions",
+            self._address,
             cast_to=ChatCompletionChunk,
             body={**body, "stream": True, "stream_options": {"include_usage": True}},
             options=options,

@@ -57,6 +57,29 @@ async def test_all_workers_together_call_no_more_at_once_than_the_endpoint_allow
     assert crowd.most == 6
 
 
+async def test_workers_that_begin_together_have_their_parts_before_any_call_ends(workers: Workers) -> None:
+    first, second = (limits.places("a model", 6) for limits in workers(2))
+    shared, over = asyncio.Event(), asyncio.Event()
+
+    async def call(places: SharedPlaces) -> None:
+        async with places:
+            if first.used == second.used == 3:
+                shared.set()
+            await over.wait()
+
+    calls = [asyncio.create_task(call(places)) for places in (first, second) for _ in range(6)]
+    await asyncio.wait_for(shared.wait(), 10)
+    over.set()
+    await asyncio.gather(*calls)
+
+
+async def test_one_worker_alone_soon_has_all_places(workers: Workers) -> None:
+    places = workers(2)[0].places("a model", 6)
+    crowd = Crowd()
+    await asyncio.gather(*(crowd.call(places) for _ in range(60)))
+    assert crowd.most == 6
+
+
 async def test_a_worker_that_comes_later_gets_its_part(workers: Workers) -> None:
     first, second = workers(2)
     crowd, early = Crowd(), asyncio.Event()

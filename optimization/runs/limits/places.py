@@ -4,12 +4,15 @@
 2. While it has calls, it says every so often how many places it wants and uses. The places held are together never
    more than there are.
 3. Where somebody wants more than he holds, nobody may keep more than a fair part, beyond what is in use.
-4. A process that has said nothing for `TTL_SECONDS` is dead, and what it held is free.
+4. Whoever begins asks for the part of one among all workers first, and for the rest a moment later: those who begin
+   together need not wait for each other's calls.
+5. A process that has said nothing for `TTL_SECONDS` is dead, and what it held is free.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from collections import deque
 from contextlib import suppress
@@ -122,6 +125,8 @@ class SharedPlaces:
     async def _hold(self) -> None:
         wanted = min(max(self._peak, self.used + len(self._waiting), 1), self._most)
         self._peak = 0
+        if not self.held:
+            wanted = min(wanted, math.ceil(self._most / self._memory.members))
         found = await self._memory.run(
             HOLD, self._key, self._me, wanted, self.used, self._most, int(TTL_SECONDS * 1000)
         )
