@@ -108,7 +108,7 @@ def test_a_lost_broker_ends_no_work(
 ) -> None:
     """What a worker's process has in the air when the broker dies is finished and stored, not called again."""
     longer = {"HANDGRAD_LEASE_SECONDS": "60"}  # nobody dies here, and no lease is to be lost for slowness
-    with counting(Options(latency=1.5)) as slow, Arena(tmp_path, **longer) as arena:
+    with counting(Options(latency=0.8)) as slow, Arena(tmp_path, **longer) as arena:
         arena.start_worker(pool="prefork")
         arena.start_sweeper()
         run = begin()

@@ -179,7 +179,9 @@ def expire() -> int:
     }
     with transaction.atomic():
         reservations_settle(lost)
-        return lost.filter(alone=True).update(lone_losses=F("lone_losses") + 1, **back) + lost.update(**back)
+        settled = lost.filter(calls_out=0)
+        alone = settled.filter(alone=True).update(lone_losses=F("lone_losses") + 1, **back)
+        return alone + settled.update(**back)
 
 
 def poisonous() -> QuerySet[WorkItem]:
