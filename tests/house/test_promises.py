@@ -1,4 +1,4 @@
-"""Each promise of docs/promises.md names the tests that show it, and they are there."""
+"""Each promise of docs/promises.md and docs/policy-promises.md names the tests that show it, and they are there."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 from django.conf import settings
 
 TESTS: Path = settings.BASE_DIR / "tests"
-PAGE = (settings.BASE_DIR / "docs" / "promises.md").read_text()
+PAGES = [(settings.BASE_DIR / "docs" / page).read_text() for page in ("promises.md", "policy-promises.md")]
 SHOWN_BY = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
-PROMISES = ["- " + item for part in PAGE.split("\n## ")[1:] for item in part.split("\n- ")[1:]]
+PROMISES = [
+    "- " + item for page in PAGES for part in page.split("\n## ")[1:] for item in part.split("\n- ")[1:]
+]
 
 
 @cache
