@@ -1,4 +1,4 @@
-"""Each promise of docs/promises.md and docs/promises-desk.md names the tests that show it, and they are there."""
+"""Each promise of docs/promises*.md names the tests that show it, and they are there."""
 
 from __future__ import annotations
 
