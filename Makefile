@@ -36,6 +36,17 @@ setup: prepare ## the whole set-up alone: .venv, packages, assets, database
 test: prepare-tests ## every test, those in a browser too
 	$(run_tests)
 
+chaos: export HANDGRAD_CHAOS := long
+chaos: export HANDGRAD_CHAOS_COUNTS := $(CURDIR)/build/chaos-counts.jsonl
+# PostgreSQL's restarts would end every test beside them: they have a run of their own. Each test ends within half an hour.
+chaos: prepare-tests ## faults of every kind, the long form, on SQLite and on a PostgreSQL of its own: hours, then one table
+	@mkdir -p build && : > "$$HANDGRAD_CHAOS_COUNTS"; failed=0; \
+	restarts=tests/chaos/test_databases.py; \
+	$(RUN) -m pytest $(SIDE_BY_SIDE) tests/chaos $(ARGS) || failed=$$?; \
+	$(RUN) -m tests.chaos.cluster $(RUN) -m pytest $(SIDE_BY_SIDE) --ignore $$restarts tests/chaos $(ARGS) || failed=$$?; \
+	$(RUN) -m tests.chaos.cluster $(RUN) -m pytest $$restarts || failed=$$?; \
+	DJANGO_SETTINGS_MODULE=project.settings $(RUN) -m tests.chaos.counts; exit $$failed
+
 rehearsal: prepare ## play a run to its end without a screen; exits 0 only if the score rose
 	@exec $(RUN) manage.py rehearsal $(ARGS)
 

@@ -1,8 +1,12 @@
-"""The queue under load: the real server before a scratch database, annotators over REST in a process of their own.
+"""The desk under load: the real server before a scratch database, annotators in a process of their own.
 
     python -m benchmarks.desk                    everything, at the sizes of docs/desk.md
     python -m benchmarks.desk rush calm --items 10000 --seconds 10
     python -m benchmarks.desk rush --server sqlite
+    python -m benchmarks.desk rush --door rest
+
+The annotators come by the page's door, as its script in a browser does: HTML, the item ahead, the socket of the queue; or
+over REST.
 
 1. rush: annotators without a pause; an answer brings the next question in the same round trip.
 2. calm: many annotators who pause between answers, over a long queue with several answers a question.
@@ -23,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.queue_load.annotators import Tally, percentile
+from benchmarks.queue_load.processor import Processor
 from benchmarks.queue_load.sockets import sockets
 from benchmarks.queue_load.stage import Stage, stage
 
@@ -30,9 +35,9 @@ console = Console()
 PAUSE = (3.0, 10.0)
 
 
-def rush(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+def rush(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
     at.rows("queue", items=given.items, wanted=1)
-    done = at.load(tokens[: given.annotators], given.seconds)
+    done = at.load(given.door, keys[: given.annotators], given.seconds)
     told = at.rows("verdict")
     _table(
         f"rush: {given.annotators} annotators without a pause, {given.items:,} questions",
@@ -43,14 +48,14 @@ def rush(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
                 "lost, doubled, over the number",
                 f"{done.taken - told['answers']}, {told['doubled']}, {told['over']}",
             ),
-            ("statuses that should not be", str(done.wrong or "none")),
+            *_common(done),
         ],
     )
 
 
-def calm(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+def calm(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
     at.rows("queue", items=given.long, wanted=3)
-    done = at.load(tokens[: given.crowd], given.seconds, pause=PAUSE)
+    done = at.load(given.door, keys[: given.crowd], given.seconds, pause=PAUSE)
     told = at.rows("verdict")
     _table(
         f"calm: {given.crowd} annotators, pauses of 3 to 10 s, {given.long:,} questions for three each",
@@ -62,24 +67,24 @@ def calm(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
                 "lost, doubled, over the number",
                 f"{done.taken - told['answers']}, {told['doubled']}, {told['over']}",
             ),
-            ("statuses that should not be", str(done.wrong or "none")),
+            *_common(done),
         ],
     )
 
 
-def abandoned(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+def abandoned(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
     """The claims hold their places at first; then their time runs out, and whoever asks next frees them."""
-    workers, rest = tokens[: given.few], tokens[given.few :]
+    workers, rest = keys[: given.few], keys[given.few :]
     before: list[float] = []
     held: list[float] = []
     lapsed: list[float] = []
     for _ in range(given.rounds):
         at.rows("queue", items=given.items, wanted=1)
-        before += at.load(workers, given.seconds / 3).answers
-        at.load(rest[: given.abandoned], 60, deed="abandon")
-        held += at.load(workers, given.seconds / 3).answers
+        before += at.load(given.door, workers, given.seconds / 3).answers
+        at.load(given.door, rest[: given.abandoned], 60, deed="abandon")
+        held += at.load(given.door, workers, given.seconds / 3).answers
         at.rows("expire")
-        lapsed += at.load(workers, given.seconds / 3).answers
+        lapsed += at.load(given.door, workers, given.seconds / 3).answers
     rows = [("before", before), ("held", held), ("run out", lapsed)]
     base = percentile(before, 0.95)
     _table(
@@ -91,21 +96,21 @@ def abandoned(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
     )
 
 
-def flat(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+def flat(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
     rows, base = [], 0.0
     for items in given.lengths:
         at.rows("queue", items=items, wanted=3)
-        at.load(tokens[: given.few], 1.0)
-        done: Tally = at.load(tokens[: given.few], given.seconds / 2)
+        at.load(given.door, keys[: given.few], 1.0)
+        done: Tally = at.load(given.door, keys[: given.few], given.seconds / 2)
         p95 = percentile(done.answers, 0.95)
         base = base or p95
         rows.append((f"{items:,} questions: p50 / p95 ms, ratio", f"{_both(done.answers)}, {p95 / base:.2f}"))
     _table(f"flat: {given.few} annotators over queues of growing length", rows)
 
 
-def live(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
+def live(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
     at.rows("queue", items=0, wanted=1)
-    told = sockets(at, tokens[: given.sockets], given.events)
+    told = sockets(at, keys[: given.sockets], given.events)
     _table(
         f"sockets: {given.sockets} open, {given.events} questions one after another",
         [
@@ -117,6 +122,20 @@ def live(given: argparse.Namespace, at: Stage, tokens: list[str]) -> None:
 
 
 PARTS = {"rush": rush, "calm": calm, "abandoned": abandoned, "flat": flat, "sockets": live}
+
+
+def _common(done: Tally) -> list[tuple[str, str]]:
+    """What went wrong, and who spent the processor."""
+    spent = Processor(**done.processor)
+    ours = spent.load + spent.web + spent.database
+    each = ", ".join(
+        f"{1000 * seconds / max(done.taken, 1):.1f}" for seconds in (spent.web, spent.database, spent.load)
+    )
+    return [
+        ("statuses that should not be", str(done.wrong or "none")),
+        ("processor ms an answer: web, database, load", each),
+        ("processor time of anything else", f"{max(0.0, spent.machine - ours) / done.seconds:.2f} cores"),
+    ]
 
 
 def _both(times: list[float]) -> str:
@@ -136,6 +155,12 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all of them where none is named")
     parser.add_argument("--server", default=_server(), help="sqlite, or postgresql://user@host:port")
+    parser.add_argument("--door", choices=["page", "rest"], default="page")
+    parser.add_argument(
+        "--alone",
+        default="",
+        help="a command that gives the machine to the one that follows it, if there is one",
+    )
     parser.add_argument("--web", type=int, default=1, help="web processes")
     parser.add_argument("--threads", type=int, help="threads of each; else the product's own number")
     parser.add_argument("--annotators", type=int, default=32)
@@ -160,10 +185,10 @@ def main() -> None:
     needed = max(
         given.crowd, given.annotators, given.sockets, given.few + given.abandoned * ("abandoned" in parts)
     )
-    with stage(given.server, given.web, given.threads) as at, console.status("at work"):
-        tokens = at.rows("people", count=needed)
+    with stage(given.server, given.web, given.threads, given.alone) as at, console.status("at work"):
+        keys = at.rows("people", count=needed)
         for part in parts:
-            PARTS[part](given, at, tokens)
+            PARTS[part](given, at, keys["page" if part == "sockets" else given.door])
 
 
 def _server() -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 from optimization.models import Role
 
@@ -49,7 +50,7 @@ ITEMS: dict[str, tuple[NavItem, ...]] = {
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """Context processor: `nav_items` of the person's role, none before they have signed in."""
+    """Context processor: `nav_items` of the person's role, none before they have signed in. Parts of pages do without."""
     membership = getattr(request, "membership", None)
     items = ITEMS.get(membership.role, ()) if membership else ()
-    return {"nav_items": [item.seen_from(request.path) for item in items]}
+    return {"nav_items": SimpleLazyObject(lambda: [item.seen_from(request.path) for item in items])}

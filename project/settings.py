@@ -71,6 +71,8 @@ def _database() -> dict[str, object]:
             "HOST": url.hostname or "",
             "PORT": str(url.port or ""),
             "CONN_MAX_AGE": 60,
+            # Statements of the hot paths are planned once a connection (optimization.models.prepared).
+            "OPTIONS": {"prepare_threshold": 0},
             "TEST": {"NAME": os.environ.get("HANDGRAD_TEST_DATABASE", "test_handgrad")},
         }
     raise ImproperlyConfigured(
@@ -145,9 +147,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["optimization.accounts.backend.MemberBackend"]
+SESSION_ENGINE = "optimization.accounts.sessions"
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LANGUAGE_CODE = "en"
+USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
@@ -249,10 +254,13 @@ CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
 # Policy training may ask for more for itself, up to this many seconds.
 LONGEST_TASK_SECONDS = 24 * 3600
-# A web request that cannot reach the broker gives up at once: the sweeper sends the nudge again.
+# Whoever sends to a broker that is away gives up at once, for the sweeper sends the nudge again; a connection that died
+# while it lay idle is made anew, once.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2}
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 2
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# A lost broker ends no work: its leases hold, and the message that is then delivered again finds nothing due.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 if urlsplit(CELERY_BROKER_URL).scheme.startswith("redis"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # Above the longest limit, or a task that still runs would be delivered a second time.
@@ -261,7 +269,16 @@ if urlsplit(CELERY_BROKER_URL).scheme.startswith("redis"):
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 2,
+        # For a broker that accepts and then says nothing.
+        "socket_timeout": 3,
         "socket_keepalive": True,
+    }
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # By default whoever opens a channel to send tries for seconds, on and on; consumers come back whatever this says.
+        "max_retries": 0,
+        "read_timeout": 5,
+        "write_timeout": 5,
     }
 
 CELERY_BEAT_SCHEDULE = {

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import settings as hypothesis
 from pytest_django.fixtures import Settings
 
 from project.celery import app as celery_app
+from tests.chaos import counts
 from workers.supervisor.broker import resolve_broker, wait_until_redis_answers
 
 CHROMIUM = shutil.which("chromium")
@@ -79,6 +81,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts.report(counts.rows_of(chain.from_iterable(terminalreporter.stats.values())))
 
 
 @pytest.hookimpl(trylast=True)

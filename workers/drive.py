@@ -26,6 +26,8 @@ from workers.stopping import told_to_stop
 
 log = structlog.get_logger()
 IN_FLIGHT = 256
+# So many are taken at a time, so that two processes come to the end of a run's work together.
+SHARD = 64
 HAND_OVER_SECONDS = 10.0
 
 Active = dict["asyncio.Task[None]", WorkItem]
@@ -63,11 +65,12 @@ async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int, life: Life
     try:
         while more or active:
             more = more and time.monotonic() < until and not told_to_stop()
-            if more and len(active) <= at_once // 2 and not any(map(is_suspect, active.values())):
-                sheets = await _take(bench, kinds, at_once - len(active), not active)
+            room = at_once - len(active)
+            if more and room >= min(SHARD, at_once) and not any(map(is_suspect, active.values())):
+                sheets = await _take(bench, kinds, min(SHARD, room), not active)
                 active.update({asyncio.create_task(carry_out(sheet, bench)): sheet.item for sheet in sheets})
                 more = bool(sheets)
-            if active:
+            elif active:
                 done, _ = await asyncio.wait(active, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     item = active.pop(task)

@@ -1,6 +1,7 @@
 """Messages that only hurry: the sweeper finds whatever one of them fails to bring about.
 
-A nudge expires, so that a dead queue does not fill; an absent broker costs the sender nothing but a log line.
+A nudge expires, so that a dead queue does not fill. A broker that is away costs the sender a moment and a log line, and
+whatever is sent in the seconds after it nothing at all.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from django.dispatch import receiver
 
 from optimization.feedback.signals import item_due
 from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
+from optimization.runs.absence import Absence
 from optimization.runs.engine.faults import fault
 from optimization.runs.signals import replay_wanted, run_due
 
 log = structlog.get_logger()
-EXPIRES_SECONDS = 60
+# `expires` is the worker's to heed; `expiration` is RabbitMQ's, which then hands out nothing that nobody wants any more.
+PERISHES: dict[str, Any] = {"expires": 60, "expiration": 60}
 ITEMS_PER_SHARD = 32
+broker_away = Absence()
 
 
 def nudge_run(run_id: int) -> None:
@@ -53,11 +57,21 @@ def nudge_work(run_id: int) -> None:
 
 def _send(task: Task[[int], None], run_id: int) -> None:
     fault("before_nudge")
-    try:
-        task.apply_async((run_id,), expires=EXPIRES_SECONDS, retry=False)
-    except Exception as error:
-        log.warning("nudge_lost", task=task.name, run=run_id, error=str(error))
+    if not broker_away:
+        try:
+            with broker_away.noticed():
+                task.apply_async((run_id,), **PERISHES)
+        except Exception as error:
+            log.warning("nudge_lost", task=task.name, run=run_id, error=str(error))
     fault("after_nudge")
+
+
+def nudge_replay(run_id: int) -> None:
+    """Ask for the replay of a run; that of a policy's where its jobs are."""
+    from workers.tasks import replay, replay_policy
+
+    kind = Run.objects.values_list("kind", flat=True).get(pk=run_id)
+    _send(replay_policy if kind == RunKind.POLICY else replay, run_id)
 
 
 def _after_commit(nudge: Callable[[int], None], run_id: int) -> None:
@@ -71,10 +85,7 @@ def _run_due(sender: Any, run_id: int, **_: Any) -> None:
 
 @receiver(replay_wanted)
 def _replay_wanted(sender: Any, run_id: int, **_: Any) -> None:
-    from workers.tasks import replay, replay_policy
-
-    kind = Run.objects.values_list("kind", flat=True).get(pk=run_id)
-    _after_commit(partial(_send, replay_policy if kind == RunKind.POLICY else replay), run_id)
+    _after_commit(nudge_replay, run_id)
 
 
 @receiver(item_due)

@@ -23,6 +23,7 @@ from optimization.models import WorkerPulse
 
 log = structlog.get_logger()
 FORGOTTEN_AFTER = timedelta(hours=1)
+REPLAYING = "replaying run {}"
 
 
 @dataclass(frozen=True)

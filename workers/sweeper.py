@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
@@ -15,15 +16,18 @@ from optimization.models import (
     RequestState,
     Run,
     RunState,
+    WorkerPulse,
     WorkItem,
     WorkState,
 )
 from optimization.runs.engine.deadlines import deadlines_sweep
 from optimization.runs.engine.leases import expire, poisonous
 from optimization.runs.states import run_move
-from workers.nudges import nudge_run, nudge_work
+from workers.nudges import nudge_replay, nudge_run, nudge_work
+from workers.pulse import REPLAYING
 
 OPEN = (RequestState.OPEN, RequestState.DISPUTED)
+REPLAY_HEARD_OF_WITHIN = timedelta(minutes=1)
 
 
 def sweep() -> None:
@@ -38,6 +42,8 @@ def sweep() -> None:
         nudge_work(run_id)
     for run_id in _runs_to_advance():
         nudge_run(run_id)
+    for run_id in _runs_to_replay():
+        nudge_replay(run_id)
 
 
 def _stop_poisoned() -> None:
@@ -70,3 +76,13 @@ def _runs_to_advance() -> list[int]:
     idle = ~Exists(work.filter(state__in=[WorkState.DUE, WorkState.LEASED]))
     unsaid = ~Q(activity=Activity.PEOPLE) | ~Exists(work.filter(state=WorkState.WAITING))
     return list(Run.objects.filter(idle, unsaid, state=RunState.RUNNING).values_list("pk", flat=True))
+
+
+def _runs_to_replay() -> list[int]:
+    """Those whose replay was asked for a while ago and that nobody is at; asked for again, each once a while."""
+    recently = Now() - REPLAY_HEARD_OF_WITHIN
+    at_it = set(WorkerPulse.objects.filter(at__gt=recently).values_list("doing", flat=True))
+    unheard = Run.objects.filter(replay_asked_at__lt=recently)
+    lost = [pk for pk in unheard.values_list("pk", flat=True) if REPLAYING.format(pk) not in at_it]
+    Run.objects.filter(pk__in=lost).update(replay_asked_at=Now())
+    return lost

@@ -8,11 +8,12 @@ from django.conf import settings
 from optimization.models import Run
 from optimization.runs.engine.advance import advance as advance_run
 from optimization.runs.engine.leases import due
-from optimization.runs.replays import run_replay
+from optimization.runs.replays import run_replay, verdict_note
+from optimization.runs.work.away import DATABASE_AWAY
 from workers.drive import IN_FLIGHT, drive
 from workers.nudges import nudge_run, nudge_work
 from workers.process import current_process
-from workers.pulse import Life
+from workers.pulse import REPLAYING, Life
 from workers.stopping import told_to_stop
 from workers.sweeper import sweep as sweep_once
 
@@ -67,9 +68,17 @@ def replay_policy(run_id: int) -> None:
 
 
 def _replay(run_id: int) -> None:
-    life = Life(f"replaying run {run_id}")
+    """A verdict that was given already is not given again."""
+    run, life = Run.objects.get(pk=run_id), Life(REPLAYING.format(run_id))
+    if run.replay_asked_at is None:
+        return
     try:
-        run_replay(Run.objects.get(pk=run_id), after_each=life.renew)
+        run_replay(run, after_each=life.renew)
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:
+        verdict_note(run, equal=False, words=f"The replay could not be made: {error}")
+        raise
     finally:
         life.end()
 

@@ -1,6 +1,7 @@
 """Annotators at work, as a process of their own: `python -m benchmarks.queue_load.annotators`, its order on stdin.
 
-The order is JSON: port, tokens, seconds, pause (shortest and longest), deed. It prints what it measured as one line.
+The order is JSON: port, door, keys (a cookie or a token each), seconds, pause (shortest and longest), deed, and of the
+server its process and its database. It prints what it measured as one line.
 """
 
 from __future__ import annotations
@@ -11,87 +12,90 @@ import json
 import random
 import sys
 import time
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.queue_load.http import Connection
+from benchmarks.queue_load.browser import following
+from benchmarks.queue_load.doors import AHEAD_AFTER, Page, Rest, Step
+from benchmarks.queue_load.http import Reply
+from benchmarks.queue_load.processor import processor_time
 
-Claim = dict[str, Any]
+Door = Page | Rest
+Pause = tuple[float, float]
+DOORS: dict[str, type[Page] | type[Rest]] = {"page": Page, "rest": Rest}
 
 
 @dataclass
 class Tally:
-    """Seconds of each kind of request, answers that were taken, and statuses that should not be."""
+    """Seconds of each kind of request, answers that were taken, statuses that should not be, and the processor's time."""
 
     claims: list[float] = field(default_factory=list)
     answers: list[float] = field(default_factory=list)
     taken: int = 0
     wrong: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    processor: dict[str, float] = field(default_factory=dict)
 
-    def note(self, status: int, allowed: set[int]) -> None:
-        if status not in allowed:
-            self.wrong[str(status)] = self.wrong.get(str(status), 0) + 1
+    def note(self, reply: Reply, allowed: set[int]) -> None:
+        if reply.status not in allowed:
+            self.wrong[str(reply.status)] = self.wrong.get(str(reply.status), 0) + 1
 
 
-async def judge(connection: Connection, tally: Tally, until: float, pause: tuple[float, float]) -> None:
+async def judge(door: Door, tally: Tally, until: float, pause: Pause) -> None:
     """Claim, judge, send, and go on with what the reply brings, until the time is up or nothing waits."""
     await asyncio.sleep(random.uniform(0, pause[1]))
-    held = await _claim(connection, tally)
+    held = (await _claim(door, tally)).held
     while held and time.monotonic() < until:
         if pause[1]:
-            await asyncio.sleep(random.uniform(*pause))
-        held = await _answer(connection, tally, held)
+            thinking = random.uniform(*pause)
+            await asyncio.sleep(AHEAD_AFTER)
+            await door.fetch_ahead()
+            await asyncio.sleep(max(0.0, thinking - AHEAD_AFTER))
+        step = await door.answer(held, score=random.choice((2, 4, 4, 5)))
+        tally.answers.append(step.reply.seconds)
+        tally.note(step.reply, door.taken)
+        tally.taken += step.reply.status in door.taken
+        held = step.held or (await _claim(door, tally)).held
 
 
-async def abandon(connection: Connection, tally: Tally, until: float, pause: tuple[float, float]) -> None:
+async def abandon(door: Door, tally: Tally, until: float, pause: Pause) -> None:
     """Claim, and never come back."""
-    await _claim(connection, tally)
+    await _claim(door, tally)
 
 
-async def look(connection: Connection, tally: Tally, until: float, pause: tuple[float, float]) -> None:
-    """Claim and put off, which leaves the queue as long as it was."""
-    while time.monotonic() < until and (held := await _claim(connection, tally)):
-        path = f"/api/v1/feedback/requests/{held['request']['id']}/skip"
-        status, _ = await connection.post(path, {"reason": "measured"})
-        tally.note(status, {200})
+async def look(door: Door, tally: Tally, until: float, pause: Pause) -> None:
+    """Claim and pass on, which leaves the queue as long as it was."""
+    while time.monotonic() < until and (held := (await _claim(door, tally)).held):
+        tally.note((await door.skip(held)).reply, {200})
 
 
 DEEDS = {"judge": judge, "abandon": abandon, "look": look}
 
 
-async def _claim(connection: Connection, tally: Tally) -> Claim | None:
-    status, claim = await connection.post("/api/v1/feedback/claim")
-    tally.claims.append(connection.times[-1])
-    tally.note(status, {200, 204})
-    return claim if status == 200 else None
-
-
-async def _answer(connection: Connection, tally: Tally, held: Claim) -> Claim | None:
-    asked = held["request"]["id"]
-    status, reply = await connection.post(
-        f"/api/v1/feedback/requests/{asked}/answer",
-        {
-            "fence": held["fence"],
-            "client_key": f"{asked}-{held['fence']}",
-            "body": {"score": 4, "improvements": ["Give a date."]},
-            "seconds": 7.5,
-        },
-    )
-    tally.answers.append(connection.times[-1])
-    tally.note(status, {201})
-    tally.taken += status == 201
-    return reply["next"] if status == 201 else await _claim(connection, tally)
+async def _claim(door: Door, tally: Tally) -> Step:
+    step = await door.claim()
+    tally.claims.append(step.reply.seconds)
+    tally.note(step.reply, door.claimed)
+    return step
 
 
 async def work(order: dict[str, Any]) -> Tally:
-    connections = [Connection(order["port"], token) for token in order["tokens"]]
-    tally, begun = Tally(), time.monotonic()
+    doors = [DOORS[order["door"]](order["port"], key) for key in order["keys"]]
+    tally = Tally()
     deed, pause = DEEDS[order["deed"]], tuple(order["pause"])
-    await asyncio.gather(*(deed(one, tally, begun + order["seconds"], pause) for one in connections))
-    tally.seconds = time.monotonic() - begun
-    for one in connections:
-        one.close()
+    async with AsyncExitStack() as open_pages:
+        if deed is judge:
+            for door in doors:
+                if isinstance(door, Page):
+                    await open_pages.enter_async_context(following(order["port"], door))
+        begun = time.monotonic()
+        with processor_time(order["server"], order["database"]) as spent:
+            await asyncio.gather(*(deed(one, tally, begun + order["seconds"], pause) for one in doors))
+        tally.seconds = time.monotonic() - begun
+        tally.processor = asdict(spent)
+    for one in doors:
+        one.connection.close()
     return tally
 
 

@@ -14,7 +14,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup()
 
 # Only now: these need the apps that the line above has loaded.
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.management.color import no_style
 from django.db import connection
 from django.db.models import Count, F, Q
 from django.utils import timezone
@@ -55,24 +59,35 @@ QUESTION = {
 FIRST = 1_000
 
 
-def people(count: int) -> list[str]:
-    """A workspace with so many annotators, and a token for each."""
+def people(count: int) -> dict[str, list[str]]:
+    """A workspace with so many annotators: the cookie of a signed-in browser and a token for each, by the door they open."""
     workspace = Workspace.objects.create(name="Desk", slug="desk")
     User.objects.bulk_create(User(username=f"annotator-{number}") for number in range(count))
     users = list(User.objects.order_by("pk"))
     Membership.objects.bulk_create(
         Membership(workspace=workspace, user=user, role=Role.ANNOTATOR) for user in users
     )
-    return [
-        token_create(workspace=workspace, user=user, name="desk", scopes=[Action.FEEDBACK_ANSWER])[1]
-        for user in users
-    ]
+    return {"page": [_signed_in(user) for user in users], "rest": [_token(workspace, user) for user in users]}
+
+
+def _signed_in(user: User) -> str:
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return str(session.session_key)
+
+
+def _token(workspace: Workspace, user: User) -> str:
+    return token_create(workspace=workspace, user=user, name="desk", scopes=[Action.FEEDBACK_ANSWER])[1]
 
 
 def queue(items: int, wanted: int) -> int:
     """Empty the queue and fill it: so many open questions, each with a work item of its own."""
     workspace = Workspace.objects.get()
-    Run.objects.all().delete()
+    tables = [Run._meta.db_table, FeedbackRequest._meta.db_table]
+    connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables, allow_cascade=True))
     program, _ = Program.objects.get_or_create(workspace=workspace, name="reply", title="Reply")
     version, _ = ProgramVersion.objects.get_or_create(program=program, number=1, spec={}, digest="d")
     dataset, _ = Dataset.objects.get_or_create(workspace=workspace, name="tickets", title="Tickets")
@@ -100,7 +115,7 @@ def queue(items: int, wanted: int) -> int:
             key=f"{number}",
             iteration=0,
             kind="rubric",
-            question=QUESTION,
+            question={**QUESTION, "output": f"{QUESTION['output']}It is order {number}."},
             wanted=wanted,
         )
         for number, item in enumerate(work)
@@ -111,10 +126,13 @@ def queue(items: int, wanted: int) -> int:
 
 
 def _multiply(items: int) -> None:
-    """Copy the first rows until there are enough; copies share the work items of the first."""
+    """Copy the first rows until there are enough, each with a text of its own; copies share the work items."""
     names = [
-        field.column for field in FeedbackRequest._meta.concrete_fields if field.column not in ("id", "key")
+        field.column
+        for field in FeedbackRequest._meta.concrete_fields
+        if field.column not in ("id", "key", "question")
     ]
+    kind = "jsonb" if connection.vendor == "postgresql" else "text"
     columns = ", ".join(f'"{name}"' for name in names)
     table = FeedbackRequest._meta.db_table
     with connection.cursor() as cursor:
@@ -122,11 +140,13 @@ def _multiply(items: int) -> None:
         while have < items:
             more = min(have, items - have)
             cursor.execute(
-                f'INSERT INTO {table} ("key", {columns}) '
-                f"SELECT \"key\" || '+{have}', {columns} FROM {table} ORDER BY id LIMIT {more}"
+                f'INSERT INTO {table} ("key", "question", {columns}) '
+                f"SELECT \"key\" || '+{have}', "
+                f"CAST(REPLACE(CAST(question AS text), 'It is order ', 'It is order {have}+') AS {kind}), "
+                f"{columns} FROM {table} ORDER BY id LIMIT {more}"
             )
             have += more
-        cursor.execute("ANALYZE")
+        cursor.execute(f"VACUUM (ANALYZE) {table}" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 def expire() -> int:
@@ -173,19 +193,7 @@ def enqueue(number: int) -> float:
     return moment
 
 
-def sessions(count: int) -> list[str]:
-    """A signed-in browser's cookie for each of the first annotators."""
-    from django.test import Client
-
-    cookies = []
-    for user in User.objects.order_by("pk")[:count]:
-        client = Client()
-        client.force_login(user)
-        cookies.append(client.cookies["sessionid"].value)
-    return cookies
-
-
-DEEDS = {deed.__name__: deed for deed in (people, queue, expire, verdict, enqueue, sessions)}
+DEEDS = {deed.__name__: deed for deed in (people, queue, expire, verdict, enqueue)}
 
 if __name__ == "__main__":
     print(json.dumps(DEEDS[sys.argv[1]](**json.loads(sys.argv[2]))))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from dataclasses import dataclass, field
 
-import websockets
 from websockets.asyncio.client import ClientConnection
 
-from benchmarks.queue_load.http import Connection
+from benchmarks.queue_load.browser import socket_open
+from benchmarks.queue_load.doors import Page
 from benchmarks.queue_load.stage import Stage
 
 PATIENCE = 10.0
@@ -18,27 +17,26 @@ PATIENCE = 10.0
 
 @dataclass
 class Heard:
-    """Seconds from the commit to the word on each socket, and to the first claim that got the question."""
+    """Seconds from the commit to the word on each socket, and to the first desk that got the question."""
 
     heard: list[float] = field(default_factory=list)
     held: list[float] = field(default_factory=list)
     missed: int = 0
 
 
-def sockets(at: Stage, tokens: list[str], events: int) -> Heard:
-    return asyncio.run(_follow(at, tokens, events))
+def sockets(at: Stage, cookies: list[str], events: int) -> Heard:
+    return asyncio.run(_follow(at, cookies, events))
 
 
-async def _follow(at: Stage, tokens: list[str], events: int) -> Heard:
+async def _follow(at: Stage, cookies: list[str], events: int) -> Heard:
     told = Heard()
-    cookies = await asyncio.to_thread(at.rows, "sessions", count=len(tokens))
-    connections = [Connection(at.port, token) for token in tokens]
-    open_ones = await asyncio.gather(*(_connect(at.port, cookie) for cookie in cookies))
+    pages = [Page(at.port, cookie) for cookie in cookies]
+    open_ones = await asyncio.gather(*(socket_open(at.port, page.cookie) for page in pages))
     try:
         for number in range(events):
             listening = [
-                asyncio.create_task(_desk(socket, connection))
-                for socket, connection in zip(open_ones, connections, strict=True)
+                asyncio.create_task(_desk(socket, page))
+                for socket, page in zip(open_ones, pages, strict=True)
             ]
             moment = await asyncio.to_thread(at.rows, "enqueue", number=number)
             found = await asyncio.gather(*listening)
@@ -48,37 +46,21 @@ async def _follow(at: Stage, tokens: list[str], events: int) -> Heard:
             told.missed += not held
     finally:
         await asyncio.gather(*(socket.close() for socket in open_ones))
-        for connection in connections:
-            connection.close()
+        for page in pages:
+            page.connection.close()
     return told
 
 
-async def _connect(port: int, cookie: str) -> ClientConnection:
-    socket = await websockets.connect(
-        f"ws://127.0.0.1:{port}/ws/queue/",
-        additional_headers={"Cookie": f"sessionid={cookie}"},
-        origin=websockets.Origin(f"http://127.0.0.1:{port}"),
-    )
-    await socket.recv()
-    return socket
-
-
-async def _desk(socket: ClientConnection, connection: Connection) -> tuple[float | None, float | None]:
-    """When the word came, and when this desk held the question, if it was the one; it then skips it."""
+async def _desk(socket: ClientConnection, page: Page) -> tuple[float | None, float | None]:
+    """When the word came, and when this desk held the question, if it was the one; it then answers it."""
     try:
         await asyncio.wait_for(socket.recv(), PATIENCE)
     except TimeoutError:
         return None, None
     heard = time.time()
-    await asyncio.sleep(random.uniform(0, SPREAD))
-    status, claim = await connection.post("/api/v1/feedback/claim")
-    if status != 200:
+    held = (await page.claim()).held
+    if held is None:
         return heard, None
-    held = time.time()
-    asked = claim["request"]["id"]
-    body = {"fence": claim["fence"], "client_key": f"{asked}", "body": {"score": 5}, "seconds": 1}
-    await connection.post(f"/api/v1/feedback/requests/{asked}/answer", body)
-    return heard, held
-
-
-SPREAD = 0.0
+    moment = time.time()
+    await page.answer(held, score=5)
+    return heard, moment

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -26,10 +27,13 @@ HERE = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the server answers, and the environment that its processes share."""
+    """Where the server answers, its process, the environment that all processes share, and the command that gives a
+    measured one the machine to itself, if there is one."""
 
     port: int
+    server: int
     environment: dict[str, str]
+    alone: tuple[str, ...] = ()
 
     def rows(self, deed: str, **said: Any) -> Any:
         """What benchmarks.queue_load.rows does and says, in a process of its own."""
@@ -44,12 +48,19 @@ class Stage:
         return json.loads(done.stdout.splitlines()[-1])
 
     def load(
-        self, tokens: list[str], seconds: float, deed: str = "judge", pause: tuple[float, float] = (0, 0)
+        self,
+        door: str,
+        keys: list[str],
+        seconds: float,
+        deed: str = "judge",
+        pause: tuple[float, float] = (0, 0),
     ) -> Tally:
         """Annotators at work, in a process of their own."""
-        order = {"port": self.port, "tokens": tokens, "seconds": seconds, "pause": pause, "deed": deed}
+        order = {"port": self.port, "door": door, "keys": keys, "seconds": seconds}
+        order |= {"pause": pause, "deed": deed}
+        order |= {"server": self.server, "database": self.environment["DATABASE_URL"]}
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.queue_load.annotators"],
+            [*self.alone, sys.executable, "-m", "benchmarks.queue_load.annotators"],
             input=json.dumps(order),
             cwd=HERE,
             check=True,
@@ -60,7 +71,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(server: str, web: int, threads: int | None) -> Iterator[Stage]:
+def stage(server: str, web: int, threads: int | None, alone: str = "") -> Iterator[Stage]:
     """A scratch database on `server` ("sqlite" or a PostgreSQL address), migrated, with Redis and the server before it."""
     with tempfile.TemporaryDirectory(prefix="handgrad-desk-") as folder, database(server, folder) as url:
         redis = f"{folder}/redis.sock"
@@ -83,7 +94,7 @@ def stage(server: str, web: int, threads: int | None) -> Iterator[Stage]:
             _running(serve, environment) as process,
         ):
             _wait_until_it_answers(port, process)
-            yield Stage(port, environment)
+            yield Stage(port, process.pid, environment, tuple(shlex.split(alone)))
 
 
 @contextlib.contextmanager

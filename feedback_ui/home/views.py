@@ -14,7 +14,7 @@ from optimization.accounts.pages import refuse, requires
 from optimization.accounts.permissions import Action, member_may
 from optimization.catalog.endpoints import endpoints_for
 from optimization.catalog.errors import DatasetRefused, ProgramRefused, RowFault
-from optimization.feedback.selectors import queue_counts
+from optimization.feedback.counts import queue_counts
 from optimization.models import Role, Run
 from optimization.runs.selectors import run_rows
 from optimization.runs.services import LaunchError

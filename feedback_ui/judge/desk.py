@@ -11,7 +11,8 @@ from django.shortcuts import redirect, render
 
 from feedback_ui.judge.item import Item
 from optimization.accounts.middleware import WorkspaceRequest
-from optimization.feedback.selectors import queue_counts, queue_waiting_reason, was_put_off
+from optimization.feedback.counts import QueueCounts, queue_counts
+from optimization.feedback.selectors import question_of, queue_waiting_reason, was_put_off
 from optimization.feedback.services import claim_ahead, claim_next
 from optimization.feedback.skips import skips_of
 from optimization.models import Claim, FeedbackRequest
@@ -28,6 +29,9 @@ SKIP_REASONS = (
 AHEAD = "Desk-Ahead"
 """The header by which the browser names the items that it has fetched ahead, and the server the one of them to show."""
 
+COUNTED = "Desk-Counted"
+"""With it the browser says that its line of counts is of a moment ago: it counts the answer itself."""
+
 
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether the desk's script asks, which puts the answer's regions in place of its own."""
@@ -35,7 +39,7 @@ def wants_fragment(request: HttpRequest) -> bool:
 
 
 def question_or_404(request: WorkspaceRequest, request_id: int) -> FeedbackRequest:
-    found = FeedbackRequest.objects.filter(workspace=request.workspace, pk=request_id).first()
+    found = question_of(workspace=request.workspace, request_id=request_id)
     if found is None:
         raise Http404(f"There is no question {request_id} in {request.workspace}.")
     return found
@@ -49,12 +53,13 @@ def show_next(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
         reason = queue_waiting_reason(workspace=request.workspace, user=user)
         return _show(request, {"reason": reason, "notice": notice})
     name = ahead_name(claim)
+    counted = not notice and COUNTED in request.headers
     if not notice and name in _in_browser(request):
-        return _only_counts(request, name)
-    if not notice and was_put_off(request=claim.request, user=user):
+        return _only_counts(request, name, counted)
+    if not notice and was_put_off(claim):
         notice = "Nothing else waits, so here is one that you put off."
     item = Item.with_draft(claim.request, claim.fence, user)
-    return _show(request, {"item": item, "notice": notice})
+    return _show(request, {"item": item, "notice": notice}, counted=counted)
 
 
 def show_ahead(request: WorkspaceRequest) -> HttpResponse:
@@ -66,7 +71,7 @@ def show_ahead(request: WorkspaceRequest) -> HttpResponse:
     if claim is None:
         return HttpResponse(status=204)
     item = Item.with_draft(claim.request, claim.fence, user)
-    shown = _show(request, {"item": item, "may_undo": True})
+    shown = _show(request, {"item": item}, counted=True)
     shown.headers[AHEAD] = ahead_name(claim)
     return shown
 
@@ -80,10 +85,9 @@ def ahead_name(claim: Claim) -> str:
     return f"{claim.request_id}-{claim.fence}"
 
 
-def _only_counts(request: WorkspaceRequest, name: str) -> HttpResponse:
+def _only_counts(request: WorkspaceRequest, name: str, counted: bool) -> HttpResponse:
     """The browser has the next item: it is told so, and gets the line of counts."""
-    counts = queue_counts(workspace=request.workspace, user=request.membership.user)
-    shown = render(request, "judge/counts.html", {"counts": counts})
+    shown = HttpResponse() if counted else render(request, "judge/counts.html", {"counts": _counts(request)})
     shown.headers[AHEAD] = name
     return shown
 
@@ -113,14 +117,23 @@ def go_on(request: WorkspaceRequest, notice: str = "") -> HttpResponse:
     return redirect("judge")
 
 
-def _show(request: WorkspaceRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    template = "judge/regions.html" if wants_fragment(request) else "judge/page.html"
-    user = request.membership.user
-    counts = queue_counts(workspace=request.workspace, user=user)
-    told = {
-        "reasons": SKIP_REASONS,
-        "counts": counts,
-        "may_undo": counts.today or skips_of(workspace=request.workspace, user=user).exists(),
-        **context,
-    }
+def _show(
+    request: WorkspaceRequest, context: dict[str, Any], status: int = 200, counted: bool = False
+) -> HttpResponse:
+    """The page, or for the desk's script its regions: without the line of counts where that is `counted`."""
+    fragment = wants_fragment(request)
+    counts = None if fragment and counted else _counts(request)
+    template = "judge/regions.html" if fragment else "judge/page.html"
+    told = {"reasons": SKIP_REASONS, "counts": counts, "may_undo": _may_undo(request, counts), **context}
     return render(request, template, told, status=status)
+
+
+def _counts(request: WorkspaceRequest) -> QueueCounts:
+    return queue_counts(workspace=request.workspace, user=request.membership.user)
+
+
+def _may_undo(request: WorkspaceRequest, counts: QueueCounts | None) -> bool:
+    """Whether something of today can be undone; where the browser counts, it has just sent an answer or is at one."""
+    if counts is None or counts.today:
+        return True
+    return skips_of(workspace=request.workspace, user=request.membership.user).exists()

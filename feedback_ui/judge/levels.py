@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from optimization.losses.questions import RubricLevel, RubricQuestion
 
@@ -29,8 +33,13 @@ class Criterion:
     field: str
     name: str
     description: str
-    levels: list[Level]
+    levels: tuple[Level, ...]
     error: str
+
+    @property
+    def choices(self) -> SafeString:
+        """The levels as HTML."""
+        return _choices(self.field, self.levels, bool(self.error))
 
 
 def criteria_of(
@@ -71,9 +80,9 @@ def _plain(chosen: Any) -> str:
         return ""
 
 
-def _levels(levels: tuple[RubricLevel, ...], chosen: Any) -> list[Level]:
+def _levels(levels: tuple[RubricLevel, ...], chosen: Any) -> tuple[Level, ...]:
     """From the lowest score up, so that a higher digit is a better level."""
-    return [
+    return tuple(
         Level(
             key=str(number) if number <= KEYS else "",
             score=level.score,
@@ -82,4 +91,10 @@ def _levels(levels: tuple[RubricLevel, ...], chosen: Any) -> list[Level]:
             chosen=f"{level.score:g}" == _plain(chosen),
         )
         for number, level in enumerate(sorted(levels, key=lambda level: level.score), 1)
-    ]
+    )
+
+
+@lru_cache(maxsize=256)
+def _choices(field: str, levels: tuple[Level, ...], wrong: bool) -> SafeString:
+    """Made once: a run's questions have the same levels."""
+    return render_to_string("judge/levels.html", {"field": field, "levels": levels, "wrong": wrong})

@@ -24,8 +24,8 @@ from feedback_ui.judge.submission import Submission
 from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
+from optimization.feedback.counts import queue_counts
 from optimization.feedback.errors import FeedbackError, HoldLost, InvalidAnswer
-from optimization.feedback.selectors import queue_counts
 from optimization.feedback.services import (
     answer_submit,
     claim_release,

@@ -63,6 +63,28 @@ class AspectsField(forms.CharField):
         return "\n".join(f"{name}: {asked}" if asked else name for name, asked in said)
 
 
+class ConstraintsField(forms.CharField):
+    """Constraints, one a line: a text, or a check as a JSON object. All of them may be one JSON list as well."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "placeholder": "Stays polite."})
+
+    def to_python(self, value: Any) -> Any:
+        text = (super().to_python(value) or "").strip()
+        if text.startswith("["):
+            return JsonField().to_python(text)
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return [JsonField().to_python(line) if line.startswith("{") else line for line in lines] or None
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return "\n".join(one if isinstance(one, str) else JsonField().prepare_value(one) for one in value)
+
+
+LINES: dict[str, type[forms.CharField]] = {"aspects": AspectsField, "constraints": ConstraintsField}
+"""Arguments that are written a line each."""
+
+
 def fields_of(schema: Schema, left_out: frozenset[str]) -> Iterator[tuple[str, forms.Field]]:
     """A field for each argument that is to be chosen."""
     required = schema.get("required", ())
@@ -90,8 +112,8 @@ def _field(name: str, schema: Schema, required: bool) -> forms.Field:
     }
     if name == "require_feedback":
         return forms.ChoiceField(**told | {"choices": REMARKS, "initial": BELOW_THE_HIGHEST, "help_text": ""})
-    if name == "aspects":
-        return AspectsField(**told | {"initial": None})
+    if name in LINES:
+        return LINES[name](**told | {"initial": None})
     value, *others = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     if others or not value.get("type"):
         return JsonField(**told, or_text=not value.get("type") or "string" in _types([value, *others]))

@@ -115,7 +115,7 @@ class LaunchForm(CareFields):
         label="People answer within",
         min_value=1,
         required=False,
-        help_text="Empty: they may take their time.",
+        help_text="Decisions on proposals, too. Empty: they may take their time.",
     )
     deadline_unit = forms.ChoiceField(
         label="Counted in", choices=[("1", "minutes"), ("60", "hours"), ("1440", "days")], initial="60"
@@ -123,8 +123,8 @@ class LaunchForm(CareFields):
     on_deadline = forms.ChoiceField(
         label="If nobody answers in time",
         choices=[
-            ("go_on", "go on with the answers that are there"),
-            ("model", "ask a model in their place, and say so"),
+            ("go_on", "go on with what is there"),
+            ("model", "ask a model, and say so"),
             ("extend", "give as much time again"),
             ("stop", "stop the run for attention"),
         ],
@@ -158,10 +158,10 @@ class LaunchForm(CareFields):
         help_text="From 0 to 1, held out where something is. Empty: all iterations are made.",
     )
     patience = forms.IntegerField(
-        label="End after scores without a better one",
+        label="Patience",
         min_value=1,
         required=False,
-        help_text="So many in a row. Empty: never.",
+        help_text="The run ends after so many scores in a row without a better one. Empty: never.",
     )
     hours = forms.FloatField(label="End after, hours", min_value=0, required=False, help_text="Empty: never.")
     seed = forms.IntegerField(initial=0, min_value=0)
@@ -227,6 +227,12 @@ class LaunchForm(CareFields):
         method = self.chosen("method")
         return method == "composite" or (method != "verifier" and self.chosen("judged_by") == "people")
 
+    @property
+    def asks_anybody(self) -> bool:
+        """Whether the run may wait for a person, be it for a word on its proposals alone."""
+        approves = self.fields.get("trainer_approve")
+        return self.asks_people or (approves is not None and bool(self["trainer_approve"].value()))
+
     def loss_fields(self) -> list[BoundField]:
         names = ["loss_verifier", *self._names("check"), *self._names("loss"), "criteria"]
         return [self[name] for name in dict.fromkeys(names) if name in self.fields]
@@ -234,14 +240,31 @@ class LaunchForm(CareFields):
     def trainer_fields(self) -> list[BoundField]:
         return [self[name] for name in self._names("trainer") if name.removeprefix("trainer_") in IN_SIGHT]
 
-    def more_fields(self) -> list[BoundField]:
+    def more_parts(self) -> list[tuple[str, list[BoundField]]]:
+        """What stands under More settings, part by part."""
         seen = {field.name for field in self.trainer_fields()}
-        arguments = [*self._names("trainer"), *self._names("optimizer")]
-        names = [*arguments, "target_score", "patience", "hours", "on_error", "seed"]
-        return [self[name] for name in names if name not in seen]
+        parts = {
+            "Of the trainer": self._names("trainer"),
+            "Of the optimizer": self._names("optimizer"),
+            "When it ends": ["target_score", "patience", "hours"],
+            "Besides": ["on_error", "seed"],
+        }
+        return [(title, [self[name] for name in names if name not in seen]) for title, names in parts.items()]
 
     def more_errors(self) -> bool:
-        return self.is_bound and any(field.errors for field in self.more_fields())
+        return self._wrong(field.name for _, fields in self.more_parts() for field in fields)
+
+    def care_errors(self) -> bool:
+        return self._wrong(CareFields.base_fields)
+
+    def faulty(self) -> list[BoundField]:
+        """The fields that are wrong, in the order of the page."""
+        wrong = {name for name in self.fields if self._wrong([name])}
+        own = ["program", "dataset", "name", "method", *(field.name for field in self.loss_fields())]
+        return [self[name] for name in dict.fromkeys([*own, *self.fields]) if name in wrong]
+
+    def _wrong(self, names: Iterable[str]) -> bool:
+        return self.is_bound and any(name in self.errors for name in names)
 
     # -- what the service is given ---------------------------------------------------------------------------
 
@@ -302,6 +325,8 @@ class LaunchForm(CareFields):
         for argument, field in fields_of(self.schemas[part], ELSEWHERE):
             if part in {"loss", "trainer"}:
                 field.initial = self._to_begin_with(argument, field.initial)
+            if (part, argument) == ("trainer", "approve"):
+                field.widget.attrs.update(REDRAWS)
             self.fields[f"{part}_{argument}"] = field
 
     def _to_begin_with(self, argument: str, default: Any) -> Any:

@@ -32,6 +32,8 @@ def chart_title(curve: Curve) -> str:
 def chart_summary(curve: Curve) -> str:
     """One sentence: where the score began and where it stands."""
     if not curve.first or not curve.last:
+        if curve.now is None:
+            return "No score: nothing was scored on held-out examples."
         return "No score yet: the first comes when the starting prompts have been scored."
     start = f"{chart_title(curve)}: {curve.first.mean:.2f} at the {curve.first.name}"
     if curve.first.position > 0:

@@ -16,7 +16,7 @@ from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.models import Decision, ProposalReview
 from optimization.runs.changes import ParameterChange
-from optimization.runs.selectors import parameter_changes, review_changes, review_scores
+from optimization.runs.selectors import parameter_changes, review_changes, review_scores, run_status
 from optimization.runs.services import Conflict, EditRefused, proposal_decide
 
 
@@ -89,6 +89,7 @@ def _show(
         "proposed": proposed,
         "causes": parameter_changes(review.run, review.iteration),
         "scores": review_scores(review),
+        "then": run_status(review.run).then,
         "reason": request.POST.get("reason", ""),
         "reason_error": errors.get("/reason", ""),
     }

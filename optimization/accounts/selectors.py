@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db.models import QuerySet
 
 from optimization.models import ApiToken, Membership, Workspace
+from optimization.models.prepared import Prepared
 
 SESSION_WORKSPACE = "workspace"
 """The session's key for the id of the workspace that its user has chosen."""
+_REMEMBERED = "_memberships_when_read"
+_MEMBERSHIPS: Prepared[Membership] = Prepared(
+    lambda user: Membership.objects.filter(user=user).select_related("workspace", "user").order_by("pk"),
+    "user",
+)
 
 
 def membership_of(
@@ -19,13 +25,19 @@ def membership_of(
     """The user's membership of that workspace; of their first one where none is chosen or the choice is void."""
     if not user.is_authenticated or user.pk is None:
         return None
-    memberships = {
-        row.workspace_id: row
-        for row in Membership.objects.filter(user_id=user.pk)
-        .select_related("workspace", "user")
-        .order_by("pk")
-    }
-    return memberships.get(workspace_id or 0) or next(iter(memberships.values()), None)
+    known = getattr(user, _REMEMBERED, None)
+    rows = {row.workspace_id: row for row in (memberships_of(user.pk) if known is None else known)}
+    return rows.get(workspace_id or 0) or next(iter(rows.values()), None)
+
+
+def memberships_of(user_id: int) -> list[Membership]:
+    """With their workspaces and the user, the first one first."""
+    return _MEMBERSHIPS(user=user_id)
+
+
+def memberships_remember(user: User, memberships: list[Membership]) -> None:
+    """For the one request for which `user` was read."""
+    setattr(user, _REMEMBERED, memberships)
 
 
 def members_of(workspace: Workspace) -> QuerySet[Membership]:

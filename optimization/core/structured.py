@@ -14,6 +14,8 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from optimization.llm.texts import storable
+
 FENCED = re.compile(r"```([\w+#.-]*)[^\n`]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 LONGEST = 300
 DATA = frozenset({"const", "enum", "default", "examples"})  # what stands there is no schema
@@ -25,11 +27,14 @@ def fenced_blocks(text: str) -> list[tuple[str, str]]:
 
 
 def parse_json(text: str) -> Any:
-    """The JSON in a reply, alone or in a code fence; ValueError if there is none. NaN and infinities are no JSON."""
+    """The JSON in a reply, alone or in a code fence; ValueError if there is none. NaN and infinities are no JSON.
+
+    Characters that no database can hold are left out.
+    """
     problem = ""
     for candidate in (text.lstrip("\ufeff"), *(code for _, code in fenced_blocks(text))):
         try:
-            return json.loads(candidate, parse_constant=_no_constant)
+            return storable(json.loads(candidate, parse_constant=_no_constant))
         except RecursionError:
             problem = "it is nested too deeply"
         except ValueError as error:

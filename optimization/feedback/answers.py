@@ -2,7 +2,8 @@
 
 1. An answer that this person already gave to the question comes back as it is; nothing is written.
 2. The body is checked against the question, and what it says of places is turned into what it says of outputs.
-3. Under the question's lock the answer moves into the place of the person's claim. A claim that lapsed still answers
+3. Under the question's lock the answer moves into the place of the person's claim: what they hold under the fence has no
+   answer yet. A claim that lapsed still answers
    while the question has a free place; for a withdrawn question the answer is stored and wakes nobody.
 4. The last wanted answer settles the question, in the same transaction (feedback.settling).
 5. To a question whose time has run out, an answer counts in place while its effect is open: the item reads it again.
@@ -16,7 +17,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, Q, QuerySet
 
 from optimization.feedback.errors import FeedbackError, HoldLost
 from optimization.feedback.gold import mirror_release
@@ -35,7 +36,7 @@ from optimization.models import (
     FeedbackRequest,
     RequestState,
 )
-from optimization.models.prepared import Prepared, PreparedUpdate
+from optimization.models.prepared import Prepared, PreparedDelete, PreparedInsert, PreparedUpdate
 
 LONGEST_SECONDS = 24 * 3600.0
 _GIVEN: Prepared[Answer] = Prepared(
@@ -44,15 +45,26 @@ _GIVEN: Prepared[Answer] = Prepared(
     ),
     *("request", "user", "key_text"),
 )
-_ANSWERED = PreparedUpdate(
-    lambda request, user: Claim.objects.filter(
-        request=request, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED]
-    ),
-    *("request", "user"),
-    state=ClaimState.ANSWERED,
-)
+_INSERT = PreparedInsert(Answer)
+
+
+def _own_claims(request: int, user: int) -> QuerySet[Claim]:
+    return Claim.objects.filter(request=request, user=user, state__in=[ClaimState.ACTIVE, ClaimState.LAPSED])
+
+
+def _claims_held(request: int, user: int, fence: int) -> QuerySet[Claim]:
+    """All of the person's claims if they hold the question under this fence, else none."""
+    own = Claim.objects.filter(request=request, user=user)
+    return _own_claims(request, user).filter(Exists(own.filter(fence=fence, state=ClaimState.ACTIVE)))
+
+
+_HELD = PreparedUpdate(_claims_held, "request", "user", "fence", state=ClaimState.ANSWERED)
+_ANSWERED = PreparedUpdate(_own_claims, "request", "user", state=ClaimState.ANSWERED)
 _HOLDS: Prepared[Claim] = Prepared(
     lambda request, user: Claim.objects.filter(request=request, user=user), "request", "user"
+)
+_FORGET = PreparedDelete(
+    lambda request, user: Draft.objects.filter(request=request, user=user), "request", "user"
 )
 
 
@@ -93,19 +105,20 @@ def _store(request: FeedbackRequest, sent: Answer, fence: int, in_time: bool = T
     if not in_time:
         run_lock(request)
     locked = request_lock(request)
-    if given := _already_given(request, user, sent.client_key):
-        return given
     expired = locked.state == RequestState.EXPIRED
     if expired and in_time:
         raise _TimeRanOut
-    if not _has_place(locked, user, fence):
-        raise HoldLost(why_lost(locked, user))
+    if not _HELD(request=locked.pk, user=user.pk, fence=fence):
+        if given := _already_given(request, user, sent.client_key):
+            return given
+        if not _has_place(locked, user, fence):
+            raise HoldLost(why_lost(locked, user))
+        _ANSWERED(request=locked.pk, user=user.pk)
     sent.request, sent.late = locked, expired and not item_reread(locked)
-    sent.save(force_insert=True)
+    _INSERT(sent)
     if sent.late:
         late_reading_add(sent)
-    _ANSWERED(request=locked.pk, user=user.pk)
-    Draft.objects.filter(request=locked, user=user).delete()
+    _FORGET(request=locked.pk, user=user.pk)
     mirror_release(locked, user)
     request_settle(locked)
     return sent

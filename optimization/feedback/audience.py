@@ -8,10 +8,23 @@ from django.db.models.functions import Now
 from optimization.feedback.lanes import lanes_of, waiting
 from optimization.models import Answer, Audience, Claim, FeedbackRequest, Membership, Skip
 
+ASKED = Q(item__isnull=False) | Q(audience=Audience.CHECK)
+"""Not what was left of an iteration that was begun anew, until an item asks it again."""
+
 
 def questions_for(member: Membership) -> QuerySet[FeedbackRequest]:
-    """What the person could judge now."""
-    return questions_in(Q(lane__in=lanes_of(member)), member.workspace_id, member.user_id)
+    """What the person could judge now, to be counted: what they have been through is read once, not for each question."""
+    own = {"user": member.user_id}
+    seen = Claim.objects.filter(**own, request__gold__isnull=False)
+    return waiting().filter(
+        Q(lane__in=lanes_of(member)),
+        ~Q(pk__in=Answer.objects.filter(**own).values("request")),
+        ~Q(pk__in=Skip.objects.filter(**own).values("request")),
+        Q(gold=None) | ~Q(gold__in=seen.values("request__gold")),
+        Q(ready_at=None) | Q(ready_at__lte=Now()),
+        ASKED,
+        workspace=member.workspace_id,
+    )
 
 
 def questions_in(
@@ -19,8 +32,7 @@ def questions_in(
 ) -> QuerySet[FeedbackRequest]:
     """The open questions of a lane with a free place (or those `among` others) that the person has not been through.
 
-    Nobody answers a question twice, or one that they skipped; nor sees a gold item twice. One that no item asks, and
-    that is no check, is left of an iteration that was begun anew, until it is asked again.
+    Nobody answers a question twice, or one that they skipped; nor sees a gold item twice.
     """
     own = {"request": OuterRef("pk"), "user": user}
     return (waiting() if among is None else among).filter(
@@ -29,6 +41,6 @@ def questions_in(
         ~Exists(Skip.objects.filter(**own)),
         Q(gold=None) | ~Exists(Claim.objects.filter(user=user, request__gold=OuterRef("gold"))),
         Q(ready_at=None) | Q(ready_at__lte=Now()),
-        Q(item__isnull=False) | Q(audience=Audience.CHECK),
+        ASKED,
         workspace=workspace,
     )

@@ -38,7 +38,7 @@ from optimization.models import (
     RequestState,
     Workspace,
 )
-from optimization.models.prepared import Prepared
+from optimization.models.prepared import Prepared, PreparedInsert
 
 KEPT = frozenset({RequestState.OPEN, RequestState.EXPIRED})
 """Questions that their holders may go on with: what they say of one that expired is counted later."""
@@ -140,6 +140,7 @@ def _any(workspace: int, user: int, which: Q) -> QuerySet[FeedbackRequest]:
     return rows.select_for_update(skip_locked=True, of=("self",))
 
 
+_INSERT = PreparedInsert(Claim)
 _CLAIMANT: Prepared[Membership] = Prepared(_claimants, "workspace", "user", "own_text")
 _HOLDS: Prepared[Claim] = Prepared(_holds, "workspace", "user")
 _HEAD: Prepared[FeedbackRequest] = Prepared(lambda **who: _fresh(**who)[:1], "workspace", "user", "lane_text")
@@ -167,8 +168,8 @@ def _first_of_queue(member: Claimant, now: datetime) -> Claim | None:
     question = _first_fresh(member) or _first_put_off(member)
     if question is None or not place_take(question):
         return None
-    return Claim.objects.create(
-        request=question, user_id=member.user_id, fence=question.fence, expires_at=now + hold_time()
+    return _INSERT(
+        Claim(request=question, user_id=member.user_id, fence=question.fence, expires_at=now + hold_time())
     )
 
 

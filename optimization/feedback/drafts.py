@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from optimization.feedback.errors import FeedbackError
-from optimization.feedback.texts import storable
+from optimization.llm.texts import storable
 from optimization.models import Answer, Draft, FeedbackRequest
 from optimization.models.prepared import Prepared
 

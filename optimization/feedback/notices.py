@@ -1,7 +1,8 @@
 """Tells open pages that a workspace's queue has changed. A page that misses it looks again by itself.
 
 Whoever changes the queue only leaves word; a thread of the process sends it, one message a workspace for all that
-changed within GATHER seconds, over a connection that it keeps. So many answers a second do not become as many messages.
+changed meanwhile, over a connection that it keeps. New work is told within GATHER seconds: an empty desk waits for it. That
+there is less is told within GATHER_LESS, for the counts: each of many answers a second would else go to every open page.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -17,6 +20,7 @@ from django.db import transaction
 
 log = structlog.get_logger()
 GATHER = 0.05
+GATHER_LESS = 2.0
 
 
 def queue_group(workspace_id: int) -> str:
@@ -24,8 +28,17 @@ def queue_group(workspace_id: int) -> str:
 
 
 def queue_changed(workspace_id: int) -> None:
-    """After commit, send `queue.changed` to the workspace's pages."""
-    transaction.on_commit(lambda: _sender().words.put(workspace_id))
+    """After commit, tell the workspace's pages: something may be there for them."""
+    _leave_word(workspace_id, GATHER)
+
+
+def queue_shrank(workspace_id: int) -> None:
+    """After commit, tell the workspace's pages, in good time: there is less to do."""
+    _leave_word(workspace_id, GATHER_LESS)
+
+
+def _leave_word(workspace_id: int, within: float) -> None:
+    transaction.on_commit(lambda: _sender().words.put((workspace_id, time.monotonic() + within)))
 
 
 class Sender(threading.Thread):
@@ -33,20 +46,27 @@ class Sender(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="queue-notices", daemon=True)
-        self.words: SimpleQueue[int] = SimpleQueue()
+        self.words: SimpleQueue[tuple[int, float]] = SimpleQueue()
         self.pid = os.getpid()
 
     def run(self) -> None:
+        due: dict[int, float] = {}
         with asyncio.Runner() as runner:
             while True:
-                changed = {self.words.get()}
-                threading.Event().wait(GATHER)
-                while True:
-                    try:
-                        changed.add(self.words.get_nowait())
-                    except Empty:
-                        break
-                runner.run(self._send(changed))
+                self._listen(due)
+                now = time.monotonic()
+                changed = {workspace_id for workspace_id, at in due.items() if at <= now}
+                for workspace_id in changed:
+                    del due[workspace_id]
+                if changed:
+                    runner.run(self._send(changed))
+
+    def _listen(self, due: dict[int, float]) -> None:
+        """Wait for the next word, or until it is time to tell the first of those that came before."""
+        wait = max(0.0, min(due.values()) - time.monotonic()) if due else None
+        with suppress(Empty):
+            workspace_id, at = self.words.get(timeout=wait)
+            due[workspace_id] = min(at, due.get(workspace_id, at))
 
     async def _send(self, changed: set[int]) -> None:
         for workspace_id in changed:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from optimization.feedback.errors import InvalidAnswer
-from optimization.feedback.texts import storable
+from optimization.llm.texts import storable
 from optimization.losses.answers import check_answer
 from optimization.losses.aspects import answer_completed
 from optimization.losses.questions import (

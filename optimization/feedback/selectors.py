@@ -1,28 +1,20 @@
-"""What the queue shows: counts, why it is empty, what became of one's answers."""
+"""What the queue shows: a question, why there is none, what became of one's answers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django.contrib.auth.models import User
-from django.db.models import Prefetch, Q, QuerySet
-from django.db.models.functions import Now
-from django.utils import timezone
+from django.db.models import Prefetch, QuerySet
 
-from optimization.feedback.ahead import reservations_of
-from optimization.feedback.audience import questions_for
 from optimization.feedback.skips import skips_of
 from optimization.models import (
     Activity,
     Answer,
     AnswerVersion,
     Application,
-    Audience,
     Claim,
     ClaimState,
     Effect,
     FeedbackRequest,
-    Membership,
     ProposalReview,
     RequestState,
     Run,
@@ -32,45 +24,17 @@ from optimization.models import (
     Workspace,
     WorkState,
 )
+from optimization.models.prepared import Prepared
 
-COUNT_CAP = 1000
-OTHERS = 2
-
-
-@dataclass(frozen=True)
-class QueueCounts:
-    """A person's day: answers given since midnight, questions that they could judge now (COUNT_CAP at most), and the
-    names of others who judge at this moment."""
-
-    today: int
-    waiting: int
-    others: tuple[str, ...] = ()
-
-    @property
-    def company(self) -> str:
-        """Who else is judging: "Ines", "Ines and Omar", "Ines, Omar and more"; empty for nobody."""
-        if len(self.others) > OTHERS:
-            return f"{', '.join(self.others[:OTHERS])} and more"
-        return " and ".join(self.others)
+_QUESTION: Prepared[FeedbackRequest] = Prepared(
+    lambda workspace, request: FeedbackRequest.objects.filter(workspace=workspace, pk=request),
+    *("workspace", "request"),
+)
 
 
-def queue_counts(*, workspace: Workspace, user: User) -> QueueCounts:
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Answer.objects.filter(request__workspace=workspace, user=user, created_at__gte=midnight).count()
-    member = Membership.objects.filter(workspace=workspace, user=user).first()
-    waiting = questions_for(member)[:COUNT_CAP].count() if member else 0
-    waiting += reservations_of(user.pk, workspace.pk).filter(ahead=True).count()
-    others = tuple(others_at_work(workspace=workspace, user=user))
-    return QueueCounts(today=today, waiting=waiting, others=others)
-
-
-def others_at_work(*, workspace: Workspace, user: User) -> list[str]:
-    """First names of other people who hold a question in this moment, OTHERS + 1 at most."""
-    holding = Claim.objects.filter(
-        state=ClaimState.ACTIVE, expires_at__gt=Now(), request__workspace=workspace
-    ).exclude(Q(user=user) | Q(request__audience=Audience.REHEARSAL))
-    people = User.objects.filter(pk__in=holding.values("user")).order_by("pk")[: OTHERS + 1]
-    return [person.first_name or person.get_username() for person in people]
+def question_of(*, workspace: Workspace, request_id: int) -> FeedbackRequest | None:
+    """A question of the workspace, whoever holds it; None if there is none of that number."""
+    return _QUESTION.first(workspace=workspace.pk, request=request_id)
 
 
 def queue_waiting_reason(*, workspace: Workspace, user: User) -> str:
@@ -85,9 +49,12 @@ def queue_waiting_reason(*, workspace: Workspace, user: User) -> str:
     return "Nothing waits for you. No run is under way; when one is launched, its items appear here by themselves."
 
 
-def was_put_off(*, request: FeedbackRequest, user: User) -> bool:
-    """Whether this person has put the question off before."""
-    return Claim.objects.filter(request=request, user=user, state=ClaimState.RELEASED).exists()
+def was_put_off(claim: Claim) -> bool:
+    """Whether the person has put the question off before. The first claim of a question follows none."""
+    if claim.fence == 1:
+        return False
+    own = Claim.objects.filter(request=claim.request_id, user=claim.user_id)
+    return own.filter(state=ClaimState.RELEASED).exists()
 
 
 def answers_of(*, workspace: Workspace, user: User) -> QuerySet[Answer]:

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from optimization.feedback.assigning import judges_of
 from optimization.feedback.lanes import people_of
-from optimization.feedback.notices import queue_changed
+from optimization.feedback.notices import queue_changed, queue_shrank
 from optimization.feedback.rereading import announce_later
 from optimization.losses.questions import ANSWER, QUESTION
 from optimization.losses.scoring import answer_scores, scores_agreement, standard_error
@@ -63,11 +63,11 @@ def request_settle(locked: FeedbackRequest) -> None:
 
 def request_close(locked: FeedbackRequest) -> None:
     """The question has its answers: it and its twins are answered, and their items go on."""
-    _CLOSE(request=locked.pk)
-    for request in [locked, *_TWINS(request=locked.pk)]:
+    has_twins = _CLOSE(request=locked.pk) > 1
+    for request in [locked, *(_TWINS(request=locked.pk) if has_twins else ())]:
         if request.item_id is not None:
             item_wake(request.item_id, request.run_id)
-    queue_changed(locked.workspace_id)
+    queue_shrank(locked.workspace_id)
 
 
 def _ask_one_more(locked: FeedbackRequest, error: float | None) -> bool:

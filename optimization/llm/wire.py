@@ -23,6 +23,7 @@ from optimization.llm.endpoints import EndpointConfig
 from optimization.llm.errors import EmptyReply, EndpointError, GarbledReply, KeyRefused
 from optimization.llm.messages import CompletionRequest
 from optimization.llm.refusals import shown, translate
+from optimization.llm.texts import storable
 
 MOST_CONNECTIONS = 1000
 # The number of a reply among several wanted for the same messages, for gateways that remember what they were asked.
@@ -109,7 +110,7 @@ class Wire:
         usage = data.get("usage")
         counts = usage if isinstance(usage, dict) else {}
         reply = Reply(
-            text=text,
+            text=storable(text),
             model=_text(data.get("model")) or self.endpoint.model,
             finish_reason=_text(choice.get("finish_reason")) or "stop",
             prompt_tokens=_count(counts.get("prompt_tokens")),
@@ -149,7 +150,7 @@ class Wire:
         if not finish_reason:
             raise self._garbled("ended its stream before the reply was finished", text)
         reply = Reply(
-            text=text,
+            text=storable(text),
             model=model,
             finish_reason=finish_reason,
             prompt_tokens=_count(usage.prompt_tokens) if usage else None,

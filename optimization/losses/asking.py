@@ -36,7 +36,9 @@ class HumanLoss(LossModule, Generic[A]):
         return self.read(await self.ask(self.question(output, target, context)))
 
     async def ask(self, question: Question) -> list[Answer]:
-        desk = next(desk for desk in (self.desk, current_desk(), ConsoleDesk()) if desk is not None)
+        desk = self.desk if self.desk is not None else current_desk()
+        if desk is None:
+            desk = ConsoleDesk()
         answers = await desk.ask(question)
         if not isinstance(answers, list | tuple):
             raise TypeError(

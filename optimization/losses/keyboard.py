@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
 from threading import Thread
 from types import BuiltinFunctionType
 from typing import TextIO
@@ -26,7 +28,10 @@ class Keyboard:
         if self._open is None:
             self._open = Future()
             self._open.set_running_or_notify_cancel()  # from now on no cancelled wait cancels the read
-            Thread(target=self._fetch, args=(self._open,), daemon=True, name="keyboard").start()
+            fetch = partial(
+                copy_context().run, self._fetch, self._open
+            )  # a notebook finds its cell by the context
+            Thread(target=fetch, daemon=True, name="keyboard").start()
         reading = asyncio.wrap_future(self._open)
         try:
             return await reading

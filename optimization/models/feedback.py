@@ -54,7 +54,7 @@ class FeedbackRequest(models.Model):
     """
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="feedback_requests")
-    run = models.ForeignKey(Run, models.CASCADE, related_name="feedback_requests")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="feedback_requests", db_index=False)
     item = models.ForeignKey(WorkItem, models.SET_NULL, null=True, related_name="feedback_requests")
     key = models.CharField(max_length=400)
     iteration = models.PositiveIntegerField()
@@ -73,9 +73,15 @@ class FeedbackRequest(models.Model):
     priority = models.FloatField(default=0.0)
     deadline = models.DateTimeField(default=NEVER)
     digest = models.CharField(max_length=64, blank=True)
-    twin_of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="twins")
-    mirror_of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="mirrors")
-    gold = models.ForeignKey(Gold, models.CASCADE, null=True, blank=True, related_name="requests")
+    twin_of = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="twins", db_index=False
+    )
+    mirror_of = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="mirrors", db_index=False
+    )
+    gold = models.ForeignKey(
+        Gold, models.CASCADE, null=True, blank=True, related_name="requests", db_index=False
+    )
     ready_at = models.DateTimeField(null=True, blank=True)
     extended = models.PositiveSmallIntegerField(default=0)
     stand_in = models.CharField(max_length=8, blank=True)
@@ -98,6 +104,10 @@ class FeedbackRequest(models.Model):
             models.Index(fields=["run", "digest"], name="requests_by_question"),
             models.Index(fields=["run"], condition=Q(state="open", audience="check"), name="checks_waiting"),
             models.Index(fields=["deadline"], condition=Q(state="open"), name="requests_by_deadline"),
+            # Of the few that are one: an index that held the others too would be written with each claim and answer.
+            models.Index(fields=["twin_of"], condition=Q(twin_of__isnull=False), name="twins"),
+            models.Index(fields=["mirror_of"], condition=Q(mirror_of__isnull=False), name="mirrors"),
+            models.Index(fields=["gold"], condition=Q(gold__isnull=False), name="gold_questions"),
         ]
 
     def __str__(self) -> str:

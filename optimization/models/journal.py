@@ -42,9 +42,10 @@ class WorkItem(models.Model):
     """A part of an effect that one worker does under a lease.
 
     Taking it raises `fence`; every write of a result says `fence = mine`, so that a worker which lost its lease
-    changes nothing. `errors` counts raised errors, `losses` expired leases, `lone_losses` those of leases under which it
+    changes nothing; `settled` is the fence of who ended it. `errors` counts raised errors, `losses` expired leases, `lone_losses` those of leases under which it
     was `alone` in its process: an item that kills its worker is known by them. `reopened` counts how often it was put to
-    work again because an answer that it had read was edited. A `late` item does the work of another one of its effect
+    work again because an answer that it had read was edited. `set_aside` are the dollars held back for the `calls_out` that
+    its holder makes just now. A `late` item does the work of another one of its effect
     once more, with answers that came after the effect was complete; the effect's result stays as it is.
     """
 
@@ -57,6 +58,7 @@ class WorkItem(models.Model):
     state = models.CharField(max_length=8, choices=WorkState.choices, default=WorkState.DUE)
     due_at = models.DateTimeField()
     fence = models.PositiveIntegerField(default=0)
+    settled = models.PositiveIntegerField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     errors = models.PositiveSmallIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)
@@ -64,6 +66,8 @@ class WorkItem(models.Model):
     lone_losses = models.PositiveSmallIntegerField(default=0)
     reopened = models.PositiveSmallIntegerField(default=0)
     late = models.BooleanField(default=False)
+    set_aside = models.FloatField(default=0.0)
+    calls_out = models.PositiveSmallIntegerField(default=0)
     last_error = models.TextField(blank=True)
     result = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -79,6 +83,12 @@ class WorkItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.index} of effect {self.effect_id}"
+
+    @property
+    def stands_at(self) -> tuple[int, int]:
+        """The iteration and the effect in which its work was first asked for; of late work that is lent, its lender's."""
+        iteration, ordinal = self.payload.get("at") or (self.effect.iteration, self.effect.ordinal)
+        return iteration, ordinal
 
 
 class Call(models.Model):

@@ -22,7 +22,8 @@ class ProposalReview(models.Model):
     """One proposal of a run that asks for a person, and what was decided. Open while `decision` is empty.
 
     `proposal` and `candidate` are candidates' keys: what the optimizer wrote, and what an edit made of it. `item` is the
-    work item that waits for the decision; a decision outlives it.
+    work item that waits for the decision; a decision outlives it. One that nobody made by `due_at` is a rejection by
+    nobody.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="reviews")
@@ -35,6 +36,7 @@ class ProposalReview(models.Model):
     reason = models.TextField(blank=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -43,10 +45,16 @@ class ProposalReview(models.Model):
                 fields=["run", "iteration", "ordinal", "proposal"], name="one_review_per_proposal"
             ),
             models.CheckConstraint(
-                condition=Q(decision="", decided_at=None) | ~Q(decision="") & Q(decided_by__isnull=False),
+                condition=Q(decision="", decided_at=None)
+                | ~Q(decision="") & (Q(decided_by__isnull=False) | Q(decision="rejected")),
                 name="who_decides_is_known",
             ),
         ]
 
     def __str__(self) -> str:
         return f"review of {self.run_id} {self.proposal}"
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether its time ran out before anybody decided."""
+        return bool(self.decision) and self.decided_by_id is None

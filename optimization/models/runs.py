@@ -68,6 +68,7 @@ class Run(models.Model):
     budget = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     spent = models.FloatField(default=0.0)
     reserved = models.FloatField(default=0.0)
+    replay_asked_at = models.DateTimeField(null=True, blank=True)
     without = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -84,6 +85,9 @@ class Run(models.Model):
             models.Index(fields=["workspace", "name", "id"], name="runs_by_name"),
             models.Index(fields=["workspace", "state", "-created_at", "activity"], name="runs_by_state"),
             models.Index(fields=["state"], condition=Q(state="running"), name="runs_to_advance"),
+            models.Index(
+                fields=["replay_asked_at"], condition=Q(replay_asked_at__isnull=False), name="runs_to_replay"
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -247,6 +247,12 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
+def check_count(n: int) -> None:
+    """Raise ValueError for a number of proposals that cannot be written."""
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"An optimizer proposes a whole number of sets of values, 1 or more, not {n!r}.")
+
+
 def _in_order(params: Any) -> list[Any]:
     if isinstance(params, Parameter):
         return [params]

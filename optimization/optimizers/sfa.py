@@ -22,7 +22,7 @@ from optimization.llm.scope import scoped
 from optimization.optimizers.asking import AGGREGATOR, Asking, answered, read_object
 from optimization.optimizers.cases import Case, cases_in, counted
 from optimization.optimizers.levels import UpdateOrder, Upstream
-from optimization.optimizers.optimizer import Optimizer, Params, Proposal
+from optimization.optimizers.optimizer import Optimizer, Params, Proposal, check_count
 from optimization.optimizers.prompts import (
     SUMMARY_SCHEMA,
     Change,
@@ -89,8 +89,7 @@ class SFAOptimizer(Optimizer):
         return self
 
     async def propose(self, n: int = 1) -> list[Proposal]:
-        if n < 1:
-            raise ValueError(f"An optimizer proposes at least 1 set of values, not {n}.")
+        check_count(n)
         parameters = self.updatable()
         cases = {name: cases_in(parameter.feedback) for name, parameter in parameters.items()}
         told = await concurrently(self._sum_up(name, parameters[name], cases[name]) for name in parameters)

@@ -20,7 +20,7 @@ from optimization.llm.messages import CompletionRequest, Message, Resources
 from optimization.optimizers.asking import UPDATER as UPDATER_ALIAS
 from optimization.optimizers.asking import Asking
 from optimization.optimizers.cases import cases_in, counted
-from optimization.optimizers.optimizer import Optimizer, Params, Proposal
+from optimization.optimizers.optimizer import Optimizer, Params, Proposal, check_count
 from optimization.optimizers.prompts import (
     UPDATE_SCHEMA,
     UPDATER,
@@ -118,8 +118,7 @@ class TGDOptimizer(Optimizer):
         )
 
     async def propose(self, n: int = 1) -> list[Proposal]:
-        if n < 1:
-            raise ValueError(f"An optimizer proposes at least 1 set of values, not {n}.")
+        check_count(n)
         parameters = self.updatable()
         return await concurrently(self._draft(parameters, sample) for sample in range(n))
 

@@ -1,8 +1,9 @@
 """Decoding with what was read before: keys and values of a transformer, and the attention of one new token a row.
 
 Rows that continue one prompt ask it together, and its keys are there once: with eight rollouts a prompt, an eighth of
-the memory to go through for every token. That, and two plain matrix products, is several times as fast on a CPU as the
-fused kernel, which is made for many queries.
+the memory to go through for every token. That, and plain matrix products, is faster on a CPU than the fused kernel,
+which is made for many queries. Everything lies as (prompts, heads, rows of the prompt, ...), so that nothing is moved
+between the products.
 """
 
 from __future__ import annotations
@@ -12,26 +13,28 @@ from torch import Tensor
 
 
 class Layer:
-    """Of one layer: keys, ready to be multiplied, (rows, heads, head's width, length), and values (..., length, width)."""
+    """Of one layer: the prompts' keys, ready to be multiplied, (prompts, heads, width, length), and values (..., length,
+    width); the rows' own keys and values, (prompts, heads, rows of each, capacity, width).
+    """
 
     def __init__(self, prompt_keys: Tensor, prompt_values: Tensor) -> None:
         self.prompt_keys = prompt_keys.transpose(2, 3).contiguous()
-        self.prompt_values = prompt_values
+        self.prompt_values = prompt_values.contiguous()
         self.keys = self.values = prompt_keys.new_empty(0)
 
     def append(self, at: int, capacity: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Store one token's (rows, heads, width) each; all of the rows' own so far, rows and heads as one."""
-        rows, heads, width = key.shape
+        """Store one token's (prompts, heads, rows, width) each; all of the rows' own so far, (all rows, tokens, width)."""
         if at == 0:
-            self.keys = key.new_empty(rows, heads, width, capacity)
-            self.values = key.new_empty(rows, heads, capacity, width)
-        self.keys[:, :, :, at], self.values[:, :, at] = key, value
-        return self.keys[:, :, :, : at + 1].flatten(0, 1), self.values[:, :, : at + 1].flatten(0, 1)
+            self.keys, self.values = (
+                part.new_empty(*part.shape[:3], capacity, part.shape[3]) for part in (key, value)
+            )
+        self.keys[:, :, :, at], self.values[:, :, :, at] = key, value
+        return self.keys.flatten(0, 2)[:, : at + 1], self.values.flatten(0, 2)[:, : at + 1]
 
     def select(self, prompts: Tensor, rows: Tensor | None) -> None:
         self.prompt_keys, self.prompt_values = self.prompt_keys[prompts], self.prompt_values[prompts]
         if rows is not None:
-            self.keys, self.values = self.keys[rows], self.values[rows]
+            self.keys, self.values = (_rows_of(part, rows, len(prompts)) for part in (self.keys, self.values))
 
 
 class Cache:
@@ -69,21 +72,33 @@ class Cache:
 
     def attend(self, index: int, qkv: Tensor, seen: Tensor | None) -> Tensor:
         """What one new token a row, (rows, 1, 3, heads, width), makes of all before it; `seen` is False for padding."""
-        rows, _, _, heads, width = qkv.shape
-        layer = self.layers[index]
-        query, key, value = qkv[:, 0].unbind(1)
-        query = query * width**-0.5
+        layer, (rows, _, _, heads, width) = self.layers[index], qkv.shape
+        prompts, read = len(layer.prompt_keys), layer.prompt_keys.shape[-1]
+        query, key, value = qkv[:, 0].unflatten(0, (prompts, -1)).permute(2, 0, 3, 1, 4)
         keys, values = layer.append(self.own, self.capacity, key, value)
-        prompts = len(layer.prompt_keys)
-        together = query.unflatten(0, (prompts, -1)).transpose(1, 2)
-        of_prompt = (together @ layer.prompt_keys).transpose(1, 2).reshape(rows, heads, -1)
-        of_own = torch.bmm(query.reshape(rows * heads, 1, width), keys).view(rows, heads, -1)
-        scores = torch.cat([of_prompt, of_own], -1)
+        asked = (query * width**-0.5).reshape(prompts * heads, -1, width).contiguous()
+        scores = torch.cat(
+            [
+                torch.bmm(asked, layer.prompt_keys.flatten(0, 1)),
+                torch.bmm(asked.view(rows * heads, 1, width), keys.transpose(1, 2)).view(
+                    *asked.shape[:2], -1
+                ),
+            ],
+            -1,
+        )
         if seen is not None:
-            scores = scores.masked_fill(~seen[:, None, :], -torch.inf)
+            hidden = ~seen.view(prompts, 1, -1, seen.shape[1])
+            scores = (
+                scores.view(prompts, heads, -1, seen.shape[1]).masked_fill(hidden, -torch.inf).flatten(0, 1)
+            )
         shares = scores.softmax(-1)
-        in_prompt = shares[:, :, : of_prompt.shape[-1]].unflatten(0, (prompts, -1)).transpose(1, 2)
-        in_own = shares[:, :, of_prompt.shape[-1] :].flatten(0, 1)[:, None]
-        from_prompt = (in_prompt @ layer.prompt_values).transpose(1, 2).reshape(rows, 1, -1)
-        attended: Tensor = from_prompt + torch.bmm(in_own, values).view(rows, 1, heads * width)
-        return attended
+        from_prompt = torch.bmm(shares[:, :, :read], layer.prompt_values.flatten(0, 1))
+        in_own = shares[:, :, read:].reshape(rows * heads, 1, -1)
+        attended = torch.baddbmm(from_prompt.view(rows * heads, 1, width), in_own, values)
+        return attended.view(prompts, heads, -1, width).transpose(1, 2).reshape(rows, 1, heads * width)
+
+
+def _rows_of(part: Tensor, rows: Tensor, prompts: int) -> Tensor:
+    """Some rows of (prompts, heads, rows of each, ...), as many for each of so many prompts."""
+    by_row = part.transpose(1, 2).flatten(0, 1)[rows]
+    return torch.unflatten(by_row, 0, (prompts, -1)).transpose(1, 2).contiguous()

@@ -26,12 +26,12 @@ TITLES = {
     "LLMRankingLoss": "A ranking, by a model",
     "HumanRankingLoss": "A ranking, by people",
     "CompositeLoss": "Several of them, weighted",
-    "SFAOptimizer": "SFA: rewrites prompts in the order of the program",
-    "TGDOptimizer": "TGD: rewrites each prompt, and remembers its past",
-    "MinibatchAlgorithm": "Minibatch: one step from the remarks on a batch",
-    "Minibatch": "Minibatch: the same, each example's remarks by themselves",
+    "SFAOptimizer": "SFA: prompts in the order of the program",
+    "TGDOptimizer": "TGD: each prompt by itself, with momentum",
+    "MinibatchAlgorithm": "Minibatch: the remarks on a batch as one",
+    "Minibatch": "Minibatch: each example's remarks apart",
     "BasicSearchAlgorithm": "Search: several proposals, the best is kept",
-    "ParetoSearch": "Pareto search: keeps what is best on some example, and merges two",
+    "ParetoSearch": "Pareto search: the best on some example",
 }
 UNDER_RUNS = {"num_epochs": None}
 """Defaults that differ from the library's: a run ends with its iterations."""

@@ -76,7 +76,8 @@ class People(BaseModel):
 
     A question that people have not answered within `deadline_minutes` (None: they may take their time) is treated as
     `on_deadline` says: go on with the answers that are there, ask a model judge in their place and say so, extend its
-    time by as much again, or stop the run for an operator."""
+    time by as much again, or stop the run for an operator. A proposal that waits for approval has as long; where nobody
+    decides on it, to go on or to ask a model means to keep the prompts in force."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -12,8 +14,11 @@ from django.db import transaction
 from django.db.models import F
 
 from optimization.models import Run, RunEvent
+from optimization.runs.absence import Absence
 
 log = structlog.get_logger()
+PATIENCE_SECONDS = 2.0
+layer_away = Absence()
 
 
 def event_emit(run_id: int, kind: str, payload: dict[str, Any] | None = None) -> None:
@@ -31,11 +36,17 @@ def progress_announce(run_id: int) -> None:
 
 
 def _announce(run_id: int, seq: int | None) -> None:
-    """A page that misses this catches up within 20 s, so an absent layer costs nothing but time."""
+    """A page that misses this catches up within 20 s, so an absent layer costs nothing but time, and little of that."""
     layer = get_channel_layer()
-    if layer is None:
+    if layer is None or layer_away:
         return
+    message = {"type": "run.event", "run": run_id, "seq": seq}
     try:
-        async_to_sync(layer.group_send)(f"run.{run_id}", {"type": "run.event", "run": run_id, "seq": seq})
+        with layer_away.noticed():
+            async_to_sync(_within)(PATIENCE_SECONDS, layer.group_send(f"run.{run_id}", message))
     except Exception as error:
-        log.warning("socket_nudge_lost", run=run_id, error=str(error))
+        log.warning("socket_nudge_lost", run=run_id, error=repr(error))
+
+
+async def _within(seconds: float, sending: Awaitable[None]) -> None:
+    await asyncio.wait_for(sending, seconds)

@@ -36,12 +36,19 @@ LABELS: dict[str, tuple[str, str]] = {
     "max_retries": ("Retries of an update", "How often a reply that cannot be used is asked for again."),
     "reasoning_model": ("Model that reasons in backward", "For programs whose steps ask for it."),
     "constraints": (
-        "Constraints of every prompt",
-        "A text that a model checks, or an object such as {kind: max_length, characters: 900}.",
+        "Constraints",
+        "Of every prompt, one a line: a text that a model checks, or a check such as "
+        '{"kind": "max_length", "characters": 900}.',
     ),
     "max_tokens": ("Longest reply, tokens", ""),
-    "messages": ("Messages to the model", "In place of the shipped ones; objects with role and content."),
-    "inputs": ("Slots of the messages", "What their further {names} are filled with."),
+    "messages": (
+        "Messages to the model",
+        'In place of the shipped ones, such as [{"role": "user", "content": "{current_value} {feedback}"}].',
+    ),
+    "inputs": (
+        "Slots of the messages",
+        'What further {names} in the messages are filled with, such as {"style": "brief"}.',
+    ),
     "momentum": ("Momentum", "How many past values of a prompt the model is shown."),
     "temperature": ("Temperature", ""),
     # backends
@@ -73,7 +80,7 @@ LABELS: dict[str, tuple[str, str]] = {
     ),
     "eval_frequency": ("Steps between tests", "0: the held-out split is not scored."),
     "num_eval_samples": ("Samples a test example", ""),
-    "min_score": ("Score of an example that fails", "Nothing: such an example is left out."),
+    "min_score": ("Score of a failure", "Nothing: such an example is left out."),
     "ensure_improvement": (
         "Keep a step only if the batch scores higher with it",
         "Runs and judges the batch twice.",

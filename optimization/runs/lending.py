@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from optimization.models import Answer, Call, FeedbackRequest, RequestState, Run
+from optimization.models import Answer, Call, FeedbackRequest, LateReading, RequestState, Run
 
 OVER = (RequestState.ANSWERED, RequestState.EXPIRED)
 
@@ -43,3 +43,14 @@ def lent_requests(run: Run) -> QuerySet[FeedbackRequest]:
 def lent_answers(run: Run) -> QuerySet[Answer]:
     """The answers that stay, of those that were counted there."""
     return Answer.objects.filter(request__in=lent_requests(run), late=False).exclude(user__in=left_out(run))
+
+
+def lent_late(run: Run) -> QuerySet[LateReading]:
+    """What came late to earlier outputs and was counted by the step there, of those who stay."""
+    there = LateReading.objects.filter(run__in=lenders(run), iteration=run.forked_at or 0)
+    return there.exclude(answer__user__in=left_out(run)).order_by("pk")
+
+
+def is_lent_to(run: Run) -> bool:
+    """Whether the run is a counterfactual in its first iteration."""
+    return run.without_id is not None and run.iteration == run.forked_at

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from django.db import transaction
+
 from optimization.llm.messages import Completion, CompletionRequest
 from optimization.llm.scope import Suspended, current_scope
 from optimization.models import (
@@ -112,8 +114,14 @@ def run_replay(run: Run, after_each: Callable[[], None] = lambda: None) -> Repla
     if problem := not_replayable(run):
         raise Conflict(problem)
     found = asyncio.run(replayed(run.pk, after_each))
-    event_emit(run.pk, "replayed", {"equal": found.equal, "words": found.words})
+    verdict_note(run, equal=found.equal, words=found.words)
     return found
+
+
+@transaction.atomic
+def verdict_note(run: Run, *, equal: bool, words: str) -> None:
+    Run.objects.filter(pk=run.pk).update(replay_asked_at=None)
+    event_emit(run.pk, "replayed", {"equal": equal, "words": words})
 
 
 def not_replayable(run: Run) -> str:

@@ -105,10 +105,12 @@ def _decided_before(
     """The same person may say the same again; everybody else hears what was decided."""
     taken = dict(_candidate(review, review.candidate).versions.values_list("name", "value"))
     same = all(taken[name] == text for name, text in texts.items())
+    if review.lapsed:
+        raise Conflict("Its time ran out before anybody decided, and the prompts in force were kept.")
     if review.decided_by == user and review.decision == decision and same:
         return review
-    name = name_of(review.decided_by) if review.decided_by else "somebody"
-    raise Conflict(f"It is decided already: {name} {review.decision} this proposal.")
+    assert review.decided_by is not None
+    raise Conflict(f"It is decided already: {name_of(review.decided_by)} {review.decision} this proposal.")
 
 
 def _edited(review: ProposalReview, values: Mapping[str, str]) -> dict[str, str]:

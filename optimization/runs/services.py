@@ -94,9 +94,10 @@ def run_retry(*, run: Run, user: User) -> Run:
 
 
 def run_replay_ask(*, run: Run, user: User | None = None) -> Run:
-    """Have a worker replay the run; the verdict will be one of its events. Nothing of the run is changed."""
+    """Have a worker replay the run; the verdict will be one of its events. Nothing of its past is changed."""
     if problem := not_replayable(run):
         raise Conflict(problem)
+    Run.objects.filter(pk=run.pk).update(replay_asked_at=Now())
     transaction.on_commit(partial(replay_wanted.send, sender=Run, run_id=run.pk))
     return run
 
@@ -127,8 +128,11 @@ def _move(run: Run, state: RunState, reason: str) -> Run:
     with transaction.atomic():
         if not run_move(run, state, reason):
             run.refresh_from_db()
+            now, wanted = run.get_state_display().lower(), RunState(state).label.lower()
             raise Conflict(
-                f"“{run.name}” is {run.get_state_display().lower()} and cannot become {RunState(state).label.lower()}."
+                f"“{run.name}” is {now} already."
+                if now == wanted
+                else f"“{run.name}” is {now} and cannot become {wanted}."
             )
         transaction.on_commit(partial(run_due.send, sender=Run, run_id=run.pk))
     return run

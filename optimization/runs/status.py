@@ -6,7 +6,7 @@ A page of runs costs as many queries as one run: `run_statuses` asks for all of 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -19,6 +19,7 @@ from optimization.models import (
     Audience,
     Effect,
     FeedbackRequest,
+    ProposalReview,
     RequestState,
     Run,
     RunState,
@@ -52,6 +53,8 @@ THEN = {
     "extend": "as much time is given again",
     "stop": "the run stops for an operator",
 }
+# And of a proposal, where that is something else.
+THEN_OF_PROPOSALS = THEN | dict.fromkeys(("go_on", "model"), "the prompts in force are kept")
 # Of a run that does not run: its tone, its name and the next thing to do, where its reason names none.
 STANDING: dict[RunState, tuple[Tone, str, str]] = {
     RunState.PAUSED: ("stopped", "Paused", "Resume it, and it goes on with iteration {iteration}."),
@@ -68,9 +71,9 @@ STANDING: dict[RunState, tuple[Tone, str, str]] = {
 @dataclass(frozen=True)
 class RunStatus:
     """`reason` says why a run needs attention; `progress` counts the present phase's parts; `judgeable` that people
-    can answer something now, `decidable` that a proposal waits for an operator's word. `due` is when the first open
-    question's time runs out, and `then` what the run does in that case. `trouble` is the last error of what is tried
-    again by itself; `stuck` counts the questions that everybody has passed on."""
+    can answer something now, `decidable` that a proposal waits for an operator's word. `due` is when the time of the
+    first open question, or of the proposal, runs out, and `then` what the run does in that case. `trouble` is the last
+    error of what is tried again by itself; `stuck` counts the questions that everybody has passed on."""
 
     sentence: str
     since: datetime
@@ -112,6 +115,7 @@ class _Moment:
     pace: float = SECONDS_AN_ANSWER
     trouble: str = ""
     stuck: int = 0
+    decide_by: datetime | None = None
 
 
 def run_status(run: Run) -> RunStatus:
@@ -139,8 +143,15 @@ def _status(run: Run, moment: _Moment | None) -> RunStatus:
 def _running(run: Run, moment: _Moment) -> RunStatus:
     if moment.kind == "approve":
         next_step = "Accept the proposal, edit it or keep the old prompts: the run goes on from there."
-        decide_since = moment.since or run.state_since
-        return RunStatus(ACTING["approve"], decide_since, "waits", next_step, decidable=True)
+        return RunStatus(
+            ACTING["approve"],
+            moment.since or run.state_since,
+            "waits",
+            next_step,
+            decidable=True,
+            due=moment.decide_by,
+            then=_then(run, THEN_OF_PROPOSALS) if moment.decide_by else "",
+        )
     people, colleagues = moment.waiting[Audience.PEOPLE], moment.waiting[Audience.REHEARSAL]
     waits = run.activity == Activity.PEOPLE or 0 < moment.total == moment.done
     if waits and moment.stuck and moment.stuck == people.left + colleagues.left:
@@ -172,8 +183,12 @@ def _running(run: Run, moment: _Moment) -> RunStatus:
         due=people.due,
         trouble=moment.trouble,
         stuck=moment.stuck,
-        then=THEN.get(run.config.get("people", {}).get("on_deadline", ""), "") if people.due else "",
+        then=_then(run, THEN) if people.due else "",
     )
+
+
+def _then(run: Run, words: Mapping[str, str]) -> str:
+    return words.get(run.config.get("people", {}).get("on_deadline", ""), "")
 
 
 def _moments(runs: Sequence[Run]) -> dict[int, _Moment]:
@@ -185,6 +200,9 @@ def _moments(runs: Sequence[Run]) -> dict[int, _Moment]:
     _count_answers(effects, moments)
     for run_id, item in last_errors(effects).items():
         moments[run_id].trouble = item.last_error
+    undecided = ProposalReview.objects.filter(run__in=moments, decision="", item__effect__in=effects)
+    for run_id, due in undecided.values_list("run_id", "due_at"):
+        moments[run_id].decide_by = due
     for request in passed_on_by_all(runs):
         moments[request.run_id].stuck += request.wanted - request.taken
     return moments

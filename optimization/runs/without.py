@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Min
 
-from optimization.models import Answer, Application, Call, FeedbackRequest, Run, RunKind
+from optimization.models import Answer, Application, Call, FeedbackRequest, LateReading, Run, RunKind
 from optimization.runs.assembly import judge_of, program_of
 from optimization.runs.checks import launch_check
 from optimization.runs.config import Choice, Later, RunConfig
@@ -25,6 +25,7 @@ from optimization.runs.estimate import Estimate, launch_estimate
 from optimization.runs.fork import run_fork
 from optimization.runs.people import name_of
 from optimization.runs.states import Conflict
+from optimization.trainers.late import LATE_ANSWERS
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ def run_without(*, run: Run, user: User, person: User, judge: Choice | None = No
         raise Conflict(_nothing_of(run, person))
     if changed := drift(run):
         raise Conflict(changed.replace("Nothing was applied.", "It could not be exact."))
+    if LATE_ANSWERS in run.iterations.get(number=offer.iteration).state.get("memory", {}):
+        raise Conflict(
+            f"The first step that used an answer of {name_of(person)} was taken from late answers alone: without them there "
+            "is no such step to begin at."
+        )
     config = RunConfig.model_validate(run.config)
     if judge is not None:
         launch_check(config.model_copy(update={"loss": judge}), run.program_version, run.dataset_version)
@@ -132,15 +138,17 @@ def _offer(run: Run, person: User, first: int) -> Offer:
     asked = FeedbackRequest.objects.filter(run=run, iteration=first, item__kind="forward").count()
     wanted = RunConfig.model_validate(run.config).people.wanted
     config = RunConfig.model_validate(run.config)
+    late = LateReading.objects.filter(run=run, iteration=first).values("answer").distinct()
+    late_given = late.filter(answer__user=person).count()
     judged = config.model_copy(update={"loss": judge_offered(run)})
     first_step = list(_estimates(run, config, 1))
     left = config.iterations - first - 1
     return Offer(
         person=person,
         iteration=first,
-        given=given.count(),
+        given=given.count() + late_given,
         alone=alone,
-        answers=others.count(),
+        answers=others.count() + late.count() - late_given,
         calls=kept,
         by_people=_price([*first_step, *_estimates(run, config, left)], kept, asked * wanted),
         by_judge=_price([*first_step, *_estimates(run, judged, left)], kept, asked * wanted),

@@ -82,9 +82,9 @@ def test_the_rubric_is_edited_and_launched_with_keys_alone(page: Page) -> None:
 def test_an_error_stands_beside_its_field(page: Page) -> None:
     page.goto("/runs/launch/?program=support-reply")
     page.get_by_text("More settings").click()
-    page.get_by_label("Constraints of every prompt").fill('[{"kind": "rhyme"}')
+    page.get_by_label("Constraints").fill('[{"kind": "rhyme"}')
     page.get_by_role("button", name="Launch").click()
-    field = page.get_by_label("Constraints of every prompt")
+    field = page.get_by_label("Constraints")
     expect(field).to_be_visible()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#id_optimizer_constraints_error")).to_contain_text("This is not JSON")

@@ -102,3 +102,34 @@ def test_the_form_shows_the_settings_of_the_reward_that_is_chosen(
     expect(page.get_by_label("Check", exact=True)).to_be_hidden()
     expect(page.get_by_label("What is judged")).to_be_visible()
     expect(page.locator("#estimate")).to_contain_text(re.compile(r"Calls of judges\s*about 7\d\d"))
+
+
+def test_the_form_shows_a_backends_arguments_where_one_takes_the_step(
+    run: Run, ada: User, signed_in: SignedIn
+) -> None:
+    page = signed_in(ada, viewport={"width": 360, "height": 800})
+    page.goto("/runs/launch/policy/")
+    arguments = page.locator("summary", has_text="Its arguments")
+    expect(arguments).to_be_hidden()
+    expect(page.get_by_label("KL penalty")).to_be_visible()
+
+    page.get_by_label("The step is taken by").select_option("LocalBackend")
+
+    expect(page.get_by_label("KL penalty")).to_be_hidden()
+    arguments.click()
+    page.get_by_label("Balance of advantages").fill("7")
+    assert not page.evaluate(OVERFLOWS)
+    page.get_by_role("button", name="Launch").click()
+    beside = page.locator("div:has(> #id_backend_advantage_balance)")
+    expect(beside).to_contain_text("less than or equal to 1")
+    expect(page.get_by_label("Balance of advantages")).to_be_visible()
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_follow_ups_belong_to_a_chat(run: Run, ada: User, signed_in: SignedIn) -> None:
+    page = signed_in(ada)
+    page.goto("/runs/launch/policy/")
+    expect(page.get_by_label("After each reply the user says")).to_be_hidden()
+    page.get_by_label("It is a user's message").check()
+    expect(page.get_by_label("After each reply the user says")).to_be_visible()

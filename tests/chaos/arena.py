@@ -107,9 +107,13 @@ class Arena:
             self.redis.wait()
             self.redis = None
 
-    def start_worker(self, fault: str = "", clock: float = 0.0) -> Child:
-        """A worker that dies at `fault` (`name:hit`), and whose clock is wrong by so many seconds."""
-        return self.start("worker", fault=fault, clock=clock)
+    def start_worker(self, fault: str = "", clock: float = 0.0, pool: str = "solo") -> Child:
+        """A worker that dies at `fault` (`name:hit`), and whose clock is wrong by so many seconds.
+
+        It is one process, so that its death is the whole worker's; with the pool `prefork` its work is done in a second
+        one, as in production.
+        """
+        return self.start("worker", fault=fault, clock=clock, pool=pool)
 
     def start_sweeper(self) -> Child:
         return self.start("sweeper")
@@ -118,7 +122,7 @@ class Arena:
         assert self._nursery.stdin is not None
         self._nursery.stdin.write(json.dumps({"role": role, **order}) + "\n")
         self._nursery.stdin.flush()
-        return self.children[self._born.get(timeout=60)]
+        return self.children[self._born.get(timeout=180)]
 
     def _read(self) -> None:
         """What the nursery says; a child may have died before its birth is told."""

@@ -1,4 +1,4 @@
-"""An arena of processes for each test, the engine's fixtures, and the table of what was counted."""
+"""An arena of processes for each test, the engine's fixtures, and what was counted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from rich.console import Console
-from rich.table import Table
 
 from optimization.catalog.datasets import dataset_import
 from optimization.models import Run, Workspace
 from optimization.rehearsal.endpoint import Options
 from tests.chaos.arena import Arena
+from tests.chaos.counts import PROPERTY, row_of
 from tests.chaos.scale import LONG, tallies
 from tests.chaos.scene import CountingEndpoint, Person, counting, story
 from tests.engine.conftest import annotator, launch, operator, process, rehearsal_url, team
@@ -25,6 +24,15 @@ from tests.engine.test_loop import strict
 from workers.process import Process
 
 __all__ = ["annotator", "launch", "operator", "process", "rehearsal_url", "team"]
+
+
+@pytest.fixture(autouse=True)
+def counted(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """What the test tallies becomes part of its report, which reaches the table from any process."""
+    tallies.clear()
+    yield
+    for what, counts in tallies:
+        record_property(PROPERTY, tuple(row_of(what, counts)))
 
 
 @pytest.fixture
@@ -80,12 +88,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if any(map(item.get_closest_marker, without))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not tallies:
-        return
-    table = Table("what was done", "counted", title="Chaos", show_lines=False)
-    for what, counts in tallies:
-        table.add_row(what, ", ".join(f"{name} {value}" for name, value in counts.items()))
-    Console(width=150).print(table)

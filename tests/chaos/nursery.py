@@ -74,9 +74,10 @@ def _live(order: dict[str, Any], app: Celery) -> None:
 
 
 def _worker(app: Celery, order: dict[str, Any]) -> None:
-    """A worker for every queue in one process, so that its death is the whole worker's."""
+    """A worker for every queue."""
     worker = app.Worker(
-        pool="solo",
+        pool=order["pool"],
+        concurrency=1,
         queues="control,llm",
         hostname=f"w{os.getpid()}@here",
         without_gossip=True,

@@ -74,11 +74,23 @@ class Rabbit:
         wait_until(self._answers, 90)
 
     def kill(self) -> None:
-        """The whole session: Erlang's machine and the shell that started it."""
+        """End it, as the kernel would."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def hang(self) -> None:
+        """It says nothing more, and keeps its connections."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the whole session: Erlang's machine and the shell that started it."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
 
     @staticmethod
     def _binary(name: str) -> str:

@@ -15,7 +15,7 @@ def times(short: int, long: int) -> int:
     return long if LONG else short
 
 
-# What each test has counted, for the table at the end.
+# What the present test has counted, for the table at the end (tests/chaos/counts.py).
 tallies: list[tuple[str, dict[str, object]]] = []
 
 

@@ -11,7 +11,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from optimization.models import Run
+from optimization.models import Call, Run
+from optimization.rehearsal.endpoint import Options
 from tests.chaos.arena import Arena
 from tests.chaos.rabbit import Rabbit
 from tests.chaos.scale import tally, times
@@ -19,6 +20,7 @@ from tests.chaos.scene import (
     CountingEndpoint,
     Person,
     assert_nothing_lost_nothing_twice,
+    counting,
     finishes,
     going,
     story,
@@ -101,6 +103,24 @@ def test_redis_is_flushed_without_end_and_then_is_not_there(
     tally("FLUSHALL, then no Redis", times=flushed, seconds_absent=absent, stories="1 byte-equal")
 
 
+def test_a_lost_broker_ends_no_work(
+    tmp_path: Path, transactional_db: None, begin: Begin, person: Person, undisturbed: dict[str, Any]
+) -> None:
+    """What a worker's process has in the air when the broker dies is finished and stored, not called again."""
+    longer = {"HANDGRAD_LEASE_SECONDS": "60"}  # nobody dies here, and no lease is to be lost for slowness
+    with counting(Options(latency=1.5)) as slow, Arena(tmp_path, **longer) as arena:
+        arena.start_worker(pool="prefork")
+        arena.start_sweeper()
+        run = begin()
+        wait_until(lambda: slow.calls > 0, 60)
+        arena.stop_redis()
+        arena.start_redis()
+        finishes(run, arena, person)
+    assert story(run) == undisturbed
+    assert slow.calls == Call.objects.filter(run=run).count()
+    tally("Redis killed with calls in the air", calls=slow.calls, repeated=0, stories="1 byte-equal")
+
+
 @pytest.mark.long
 def test_rabbitmq_as_the_broker_dies_again_and_again(
     tmp_path: Path,
@@ -110,18 +130,47 @@ def test_rabbitmq_as_the_broker_dies_again_and_again(
     person: Person,
     undisturbed: dict[str, Any],
 ) -> None:
+    """With production's pool: with the pool `solo` and one message at a time, Celery puts off its acknowledgements to RabbitMQ
+    until its next timer, ten seconds later."""
     with Rabbit(tmp_path / "rabbit") as rabbit, Arena(tmp_path, CELERY_BROKER_URL=rabbit.url) as arena:
-        arena.start_worker()
+        arena.start_worker(pool="prefork")
         arena.start_sweeper()
         wanted, died, runs = times(1, 20), 0, 0
-        while died < wanted:
+        while runs == 0 or died < wanted:
             run = begin()
-            died += die_and_return(run, person, wanted - died, rabbit.kill, rabbit.start)
+            if runs:
+                died += die_and_return(run, person, wanted - died, rabbit.kill, rabbit.start)
             finishes(run, arena, person)
             assert_nothing_lost_nothing_twice(run, person)
             assert story(run) == undisturbed
             runs += 1
-    tally("RabbitMQ killed", times=died, runs=runs, stories=f"{runs} byte-equal")
+    tally("RabbitMQ killed", times=died, runs=f"{runs}, the first in peace", stories=f"{runs} byte-equal")
+
+
+@pytest.mark.long
+def test_rabbitmq_hangs_and_goes_on(
+    tmp_path: Path,
+    transactional_db: None,
+    begin: Begin,
+    endpoint: CountingEndpoint,
+    person: Person,
+    undisturbed: dict[str, Any],
+) -> None:
+    """It keeps its connections and says nothing for half a minute; then everything goes on."""
+    with Rabbit(tmp_path / "rabbit") as rabbit, Arena(tmp_path, CELERY_BROKER_URL=rabbit.url) as arena:
+        arena.start_worker(pool="prefork")
+        arena.start_sweeper()
+        run = begin()
+        wait_until(moves_on(run, person), 60)
+        rabbit.hang()
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            person.answer(run)
+            time.sleep(0.1)
+        rabbit.go_on()
+        finishes(run, arena, person)
+        assert story(run) == undisturbed
+    tally("RabbitMQ hung", seconds=30, stories="1 byte-equal")
 
 
 @pytest.mark.parametrize("dead", ["sweeper", "beat"])

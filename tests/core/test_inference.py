@@ -75,6 +75,14 @@ async def test_a_fenced_reply_is_read() -> None:
     assert unwrap(value) == {"n": 3}
 
 
+@pytest.mark.parametrize("odd", ["\\u0000", "\\ud800"])
+async def test_what_no_database_can_hold_is_left_out_of_a_structured_reply(odd: str) -> None:
+    reply = f'{{"name": "Lee{odd}ds"}}'
+    value = await LLMInference("a", response_format=City).bind(Model([reply]))("Where?")
+
+    assert unwrap(value)["name"].replace("?", "") == "Leeds"
+
+
 @pytest.mark.parametrize("bad", ["three", '{"n": "three"}', "{}", '{"n": 3'])
 async def test_a_reply_that_does_not_fit_is_repaired_once(bad: str) -> None:
     model = Model([bad, '{"n": 3}'])

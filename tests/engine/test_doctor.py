@@ -12,6 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from optimization.models import (
@@ -75,7 +76,16 @@ UNDER_WAY = [
         lambda run: Run.objects.filter(pk=run.pk).update(budget="0.0001", spent=5),
         "It has spent $5.0000 of a budget of $0.0001.",
     ),
+    Breach(
+        lambda run: items(run, state="done", kind="forward").update(settled=F("fence") - 1),
+        "was ended by the holder of its lease number",
+    ),
     Breach(lambda run: Run.objects.filter(pk=run.pk).update(reserved=-1), "$-1.0000 as set aside"),
+    Breach(
+        lambda run: Run.objects.filter(pk=run.pk).update(budget=9, reserved=0.5),
+        "It has set $0.5000 aside, and calls under way account for $0.0000.",
+        True,
+    ),
     Breach(
         lambda run: Run.objects.filter(pk=run.pk).update(finished_at=Now()), "and says when it ended", True
     ),

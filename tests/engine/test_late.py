@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from optimization.accounts.services import member_add
 from optimization.feedback.services import answer_edit
 from optimization.models import (
     Answer,
@@ -19,14 +20,17 @@ from optimization.models import (
     LateReading,
     ParameterVersion,
     RequestState,
+    Role,
     Run,
     RunState,
     Step,
     WorkItem,
 )
+from optimization.runs.doctor import examine
 from optimization.runs.replays import run_replay
 from optimization.runs.selectors import iteration_outputs, late_answers, parameter_changes
-from optimization.runs.services import Conflict, run_take_late
+from optimization.runs.services import Conflict, run_take_late, run_without
+from optimization.runs.without import judge_offered, without_offers
 from tests.engine.loop import answer_all, answer_claim, answer_one, play, work
 from tests.engine.test_deadlines import held, time_runs_out
 from tests.engine.test_loop import strict
@@ -158,3 +162,87 @@ def test_a_finished_run_takes_one_more_step_from_what_came_late(
     assert run_replay(run).equal
     with pytest.raises(Conflict, match="No answer came late"):
         run_take_late(run=run, user=operator)
+
+
+@pytest.fixture
+def otto(annotator: User) -> User:
+    workspace = annotator.memberships.get().workspace
+    return member_add(workspace=workspace, username="otto", role=Role.ANNOTATOR)[0].user
+
+
+@pytest.fixture
+def mixed(
+    start: Callable[..., Run], annotator: User, operator: User, otto: User, process: Process
+) -> tuple[Run, Answer]:
+    """The second step counts a late answer of Ines to the first iteration, and one answer each of Ines and Otto."""
+    run = start()
+    claim = missed(run, annotator, operator, process)
+    came_late = answer_claim(claim, late)
+    answer_one(run, otto, lambda _: {"kind": "rubric", "score": 2, "improvements": ["Answer in rhymes"]})
+    play(run, annotator, strict, process)
+    run.refresh_from_db()
+    assert run.state == RunState.FINISHED, run.reason
+    return run, came_late
+
+
+def used(run: Run, iteration: int) -> set[int]:
+    return set(
+        Application.objects.filter(step__run=run, step__iteration=iteration).values_list("answer", flat=True)
+    )
+
+
+def said_to(run: Run, iteration: int) -> str:
+    versions = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
+    return str(list(versions.values_list("feedback")))
+
+
+def test_without_somebody_else_a_late_answer_is_counted_by_the_same_step(
+    mixed: tuple[Run, Answer], operator: User, otto: User, process: Process
+) -> None:
+    run, came_late = mixed
+    offer = next(offer for offer in without_offers(run) if offer.person == otto)
+    assert (offer.iteration, offer.given, offer.answers) == (1, 1, 2)
+    fork = run_without(run=run, user=operator, person=otto, judge=judge_offered(run))
+    work(fork, process)
+
+    fork.refresh_from_db()
+    assert fork.state == RunState.FINISHED, fork.reason
+    theirs = set(Answer.objects.filter(user=otto).values_list("pk", flat=True))
+    assert came_late.pk in used(fork, 1) == used(run, 1) - theirs
+    assert LATE in said_to(fork, 1)
+    assert "rhymes" in said_to(run, 1)
+    assert "rhymes" not in said_to(fork, 1)
+    assert not Call.objects.filter(run=fork, item__late=True).exists()
+    for one in (run, fork):
+        found = run_replay(one)
+        assert found.equal, found.words
+    assert [finding.sentence for finding in examine().findings] == []
+
+
+def test_without_who_came_late_the_step_has_nothing_of_it(
+    mixed: tuple[Run, Answer], annotator: User, operator: User, process: Process
+) -> None:
+    run, came_late = mixed
+    fork = run_without(run=run, user=operator, person=annotator, judge=judge_offered(run))
+    work(fork, process)
+
+    fork.refresh_from_db()
+    assert fork.state == RunState.FINISHED, fork.reason
+    theirs = set(Answer.objects.filter(user=annotator).values_list("pk", flat=True))
+    assert came_late.pk in theirs
+    assert used(fork, 1) == used(run, 1) - theirs
+    assert LATE in said_to(run, 1)
+    assert LATE not in said_to(fork, 1)
+    assert not WorkItem.objects.filter(run=fork, late=True).exists()
+
+
+def test_a_step_of_late_answers_alone_is_no_place_to_begin_without_who_gave_them(
+    start: Callable[..., Run], annotator: User, operator: User, process: Process
+) -> None:
+    run = start(iterations=1)
+    claim = missed(run, annotator, operator, process)
+    answer_claim(claim, late)
+    run_take_late(run=run, user=operator)
+    work(run, process)
+    with pytest.raises(Conflict, match="from late answers alone"):
+        run_without(run=run, user=operator, person=annotator)

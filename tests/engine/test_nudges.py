@@ -1,6 +1,9 @@
-"""Messages must not breed: one that finds nothing to do asks for nothing."""
+"""Messages must not breed: one that finds nothing to do asks for nothing. A broker that is away holds up nobody."""
 
 from __future__ import annotations
+
+import socket
+from pathlib import Path
 
 import pytest
 from celery import Task
@@ -8,6 +11,7 @@ from django.db.models.functions import Now
 
 from optimization.models import WorkState
 from tests.engine.rows import make_effect, make_item, make_run
+from tests.house.test_settings import manage
 from workers import tasks
 from workers.nudges import nudge_work
 
@@ -45,3 +49,42 @@ def test_due_work_is_asked_for_in_shards(sent: list[str]) -> None:
     nudge_work(run.pk)
 
     assert sent == ["forward", "forward"]
+
+
+SEND_TWENTY = """
+import time
+from workers.nudges import nudge_run
+began = time.monotonic()
+for run in range(20): nudge_run(run)
+print(time.monotonic() - began)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+@pytest.mark.parametrize("broker", ["away", "silent"])
+def test_a_broker_that_does_not_answer_costs_the_sender_a_moment_and_no_more(
+    scheme: str, broker: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        if broker == "away":
+            server.close()
+            port = 1
+        else:
+            port = server.getsockname()[1]
+        url = f"{scheme}://guest:guest@127.0.0.1:{port}/"
+        sent = manage("shell", "-v", "0", "-c", SEND_TWENTY, data=tmp_path, CELERY_BROKER_URL=url)
+
+    assert sent.stderr.count("nudge_lost") + sent.stdout.count("nudge_lost") >= 1, sent.stderr
+    assert float(sent.stdout.splitlines()[-1]) < 12
+
+
+WHO_LISTENS = """
+from optimization.feedback.signals import item_due
+from optimization.runs.signals import replay_wanted, run_due
+print([bool(signal.has_listeners()) for signal in (item_due, replay_wanted, run_due)])
+"""
+
+
+def test_a_process_that_only_serves_pages_nudges_too(tmp_path: Path) -> None:
+    told = manage("shell", "-v", "0", "-c", WHO_LISTENS, data=tmp_path)
+    assert told.stdout.strip() == "[True, True, True]", told.stderr

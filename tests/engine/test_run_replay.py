@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import Task
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 
 from optimization.models import (
     Answer,
@@ -19,14 +22,17 @@ from optimization.models import (
     Run,
     RunState,
     Step,
+    WorkerPulse,
     WorkItem,
 )
 from optimization.runs.replays import run_replay
-from optimization.runs.services import run_fork
+from optimization.runs.services import run_fork, run_replay_ask
 from tests.engine.conftest import RUBRIC
 from tests.engine.loop import answer_all, play, work
 from tests.engine.test_loop import strict
+from workers import tasks
 from workers.process import Process
+from workers.sweeper import sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Launch = Callable[..., Run]
@@ -126,3 +132,56 @@ def test_other_algorithms_and_forks_too(
         assert one.state == RunState.FINISHED, one.reason
         found = run_replay(one)
         assert found.equal, found.words
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The runs whose replay workers were asked for."""
+    runs: list[int] = []
+
+    def send(task: Task[[int], None], run_id: int) -> None:
+        if task.name == "workers.tasks.replay":
+            runs.append(run_id)
+
+    monkeypatch.setattr("workers.nudges._send", send)
+    return runs
+
+
+def test_a_replay_is_asked_for_again_where_its_message_was_lost(
+    launch: Launch, annotator: User, process: Process, sent: list[int]
+) -> None:
+    run = play(launch(iterations=1), annotator, strict, process)
+    run_replay_ask(run=run)
+    sweep()
+    assert sent == [run.pk]
+
+    Run.objects.filter(pk=run.pk).update(replay_asked_at=Now() - timedelta(minutes=2))
+    at_it = WorkerPulse.objects.create(worker="llm@here", pid=1, doing=f"replaying run {run.pk}", at=Now())
+    sweep()
+    assert sent == [run.pk], "somebody is at it"
+
+    at_it.delete()
+    for _ in range(2):
+        sweep()
+    assert sent == [run.pk] * 2, "asked for again, and once"
+
+    for _ in range(2):
+        tasks.replay.run(run.pk)
+    assert run.events.filter(kind="replayed").count() == 1
+    Run.objects.update(replay_asked_at=None)
+    sweep()
+    assert sent == [run.pk] * 2
+
+
+def test_a_replay_that_cannot_be_made_says_why(
+    launch: Launch, annotator: User, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = play(launch(iterations=1), annotator, strict, process)
+    run_replay_ask(run=run)
+    monkeypatch.setattr("optimization.runs.replays.trainer_for", lambda run: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tasks.replay.run(run.pk)
+    said = run.events.get(kind="replayed").payload
+    assert said == {"equal": False, "words": "The replay could not be made: division by zero"}
+    run.refresh_from_db()
+    assert run.replay_asked_at is None

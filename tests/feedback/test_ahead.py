@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from optimization.feedback.counts import queue_counts
 from optimization.feedback.errors import HoldLost
-from optimization.feedback.selectors import queue_counts
 from optimization.feedback.services import (
     answer_submit,
     claim_ahead,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from optimization.feedback.selectors import QueueCounts, answers_of, queue_counts, queue_waiting_reason
+from optimization.feedback.counts import QueueCounts, queue_counts
+from optimization.feedback.selectors import answers_of, queue_waiting_reason
 from optimization.feedback.services import answer_submit, claim_next, request_skip
 from optimization.models import Activity, Audience, Claim, Run, RunState, WorkState
 from tests.feedback.scene import GOOD, Scene, let_expire

@@ -61,6 +61,16 @@ def test_openai_itself_is_told_the_limit_under_its_new_name() -> None:
     assert "max_tokens" not in body
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_no_database_can_hold_is_left_out_of_a_reply(
+    server: ScriptedEndpoint, streamed: bool
+) -> None:
+    server.otherwise = streams("he\x00", "llo") if streamed else says("he\x00llo")
+    manager = ResourceManager(endpoint(server), on_delta=(lambda alias, piece: None) if streamed else None)
+
+    assert (await manager.complete("default", HELLO)).text == "hello"
+
+
 async def test_a_further_sample_carries_its_number_and_the_first_carries_none(
     server: ScriptedEndpoint,
 ) -> None:
@@ -192,6 +202,13 @@ async def test_two_aliases_of_one_endpoint_share_its_limits(server: ScriptedEndp
     manager = ResourceManager(ResourceConfig(a=shared, b=shared))
     await asyncio.gather(*(manager.complete(alias, HELLO) for alias in "abababab"))
     assert server.most_at_once == 2
+
+
+async def test_no_more_calls_begin_in_a_minute_than_the_rate_allows(server: ScriptedEndpoint) -> None:
+    manager = ResourceManager(endpoint(server, rate_limit=600))  # ten at once, then one every 0.1 s
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*(manager.complete("default", HELLO) for _ in range(15)))
+    assert asyncio.get_running_loop().time() - began >= 0.49
 
 
 async def test_what_is_bound_by_itself_shares_the_limits_of_its_endpoint(server: ScriptedEndpoint) -> None:

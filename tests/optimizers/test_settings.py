@@ -132,6 +132,13 @@ async def test_each_group_is_asked_for_in_its_own_way() -> None:
     assert not other.asked[0].block("constraints")
 
 
+@pytest.mark.parametrize("kind", [SFAOptimizer, TGDOptimizer])
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2"])
+async def test_a_number_of_proposals_is_1_or_more(kind: type[Optimizer], n: Any) -> None:
+    with pytest.raises(ValueError, match="proposes a whole number of sets of values, 1 or more"):
+        await kind(Step("p").parameters()).bind(FakeModel(improving)).propose(n)
+
+
 def test_an_optimizer_of_ones_own_has_its_settings_checked_likewise() -> None:
     class Mine(Optimizer):
         class Settings(Settings):

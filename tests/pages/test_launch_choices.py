@@ -189,6 +189,10 @@ def test_held_out_outputs_can_be_judged_by_levels_with_a_question_of_their_own(o
         ({"optimizer": "TGDOptimizer", "optimizer_momentum": "-1"}, "optimizer_momentum", "greater than or equal to 0"),
         ({"optimizer": "TGDOptimizer", "optimizer_messages": "[{}]"}, "optimizer_messages", "Field required"),
         ({"trainer": "ParetoSearch", "trainer_max_metric_calls": "0"}, "trainer_max_metric_calls", "or equal to 1"),
+        ({"optimizer_constraints": '{"kind": "rhyme"}'}, "optimizer_constraints", "Unknown constraint kind 'rhyme'"),
+        ({"optimizer_constraints": "Be kind.\n{oops"}, "optimizer_constraints", "This is not JSON"),
+        ({"optimizer_constraints": "[5]"}, "optimizer_constraints", "Input should be a valid string"),
+        ({"most": "1"}, "most", "greater than or equal to 2"),
     ],
 )  # fmt: skip
 def test_an_error_stands_beside_the_argument_that_it_is_about(
@@ -198,6 +202,32 @@ def test_an_error_stands_beside_the_argument_that_it_is_about(
     assert answer.status_code == 422
     assert error in errors_beside(answer, field)
     assert not Run.objects.exists()
+
+
+def test_what_is_wrong_is_told_at_the_top_of_the_page_and_every_fold_with_a_fault_is_open(
+    operator: Client,
+) -> None:
+    answer = operator.post("/runs/launch/", filled(operator, optimizer_constraints="[5]", most="1"))
+    page = answer.content.decode()
+    told = page.partition('class="note note--alarm launch__faults"')[2].partition("</div>")[0]
+    assert '<a href="#id_most">While the score is uncertain, up to</a>' in told
+    assert page.count('<details class="field more" open>') == 1
+    answer = operator.post("/runs/launch/", filled(operator, optimizer_constraints="[5]"))
+    page = answer.content.decode()
+    assert '<a href="#id_optimizer_constraints">Constraints</a>: Input should be a valid string' in page
+    assert page.count('<details class="field more" open>') == 1
+    assert "launch__faults" not in operator.get("/runs/launch/").content.decode()
+
+
+def test_constraints_are_written_a_line_each_and_read_back_so(
+    operator: Client, workspace: Workspace, members: dict[str, Membership]
+) -> None:
+    lines = 'Stays polite.\n{"kind": "max_length", "characters": 900}'
+    config = launched(operator, optimizer_constraints=f"\n{lines}\n\n")
+    constraints = ["Stays polite.", {"kind": "max_length", "characters": 900}]
+    assert config["optimizer"]["args"] == {"constraints": constraints}
+    again = operator.get(f"/runs/launch/?like={Run.objects.get().pk}").content.decode()
+    assert "Stays polite.\n{&quot;kind&quot;: &quot;max_length&quot;, &quot;characters&quot;: 900}" in again
 
 
 def test_what_was_filled_in_stays_when_a_choice_brings_other_fields(operator: Client) -> None:
@@ -278,3 +308,14 @@ def test_a_run_of_any_choices_can_be_launched_again(
     run = make_run(workspace, members["operator"].user, config=config)
     form = operator.get(f"/runs/launch/?like={run.pk}").context["form"]
     assert {name: form[name].value() for name in values} == values
+
+
+def test_a_run_that_waits_for_decisions_alone_can_have_a_deadline(operator: Client) -> None:
+    def deadline_row(**changes: object) -> str:
+        html = redrawn(operator, filled(operator, **changes), "judged_by").content.decode()
+        row = html.index('id="id_deadline"')
+        return html[html.rindex('<div class="fields"', 0, row) : row].partition(">")[0]
+
+    assert deadline_row(judged_by="model").endswith(" hidden")
+    assert not deadline_row(judged_by="model", trainer_approve="on").endswith(" hidden")
+    assert not deadline_row(judged_by="people").endswith(" hidden")

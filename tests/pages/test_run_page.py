@@ -68,6 +68,11 @@ class TestItsState:
         assert "Cancelled by Ines" in shown
         assert "Resume" not in shown
 
+    def test_finished_without_a_score_waits_for_none(self, operator: Client, run: Run) -> None:
+        run.scores.all().delete()
+        make_stopped(run, RunState.FINISHED, "Finished after 2 iterations.")
+        assert "No score: nothing was scored on held-out examples." in page(operator, run)
+
     def test_just_launched_has_no_curve_and_no_change_yet(
         self, operator: Client, workspace: Workspace, members: Members
     ) -> None:

@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from optimization.models import Checkpoint, PolicyStep, RolloutGroup, Run, RunState, WorkItem
 from optimization.policy.faults import VARIABLE
-from optimization.policy.jobs import Progress, runner
+from optimization.policy.jobs import Progress, Resources, children, runner
 from optimization.policy.jobs.children import Child
 from optimization.policy.jobs.spec import JobFolder
 from optimization.policy.models import save_model
@@ -124,6 +124,38 @@ def test_memory_that_does_not_suffice_is_said_with_what_to_lower(
     assert "The memory did not suffice for training" in run.reason
     assert "Lower micro_batch_size, now 64." in run.reason
     assert WorkItem.objects.get(run=run, kind="train").errors == 1
+
+
+def test_a_loss_that_is_no_number_stops_the_run_in_words_and_applies_nothing(
+    launch: Launch, play: Play
+) -> None:
+    """A learning rate like this one sends the weights away in the first of two optimizer steps."""
+    run = play(launch(iterations=1, args={"learning_rate": 1e30, "minibatches": 2, "eval_frequency": 0}))
+
+    assert run.state == RunState.NEEDS_ATTENTION
+    assert re.search(r"The (loss|gradient's norm) is (nan|inf); nothing was applied", run.reason), run.reason
+    assert not Checkpoint.objects.filter(run=run).exists()
+    assert WorkItem.objects.get(run=run, kind="train").errors == 1
+
+
+def test_a_package_that_is_missing_stops_the_run_with_what_to_install(
+    launch: Launch, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package of that name which cannot be imported stands before the real one on the child's path."""
+    (tmp_path / "peft.py").write_text("raise ImportError('not here')")
+
+    async def without(files: JobFolder, resources: Resources, environment: dict[str, str]) -> Child:
+        found = children.child_environment(resources)
+        path = f"{tmp_path}:{found['PYTHONPATH']}"
+        return await children._by_torchrun(files, 1, found | environment | {"PYTHONPATH": path})
+
+    monkeypatch.setattr(runner, "start_child", without)
+    run = play(launch(iterations=1, args={"lora": {"rank": 2}, "eval_frequency": 0}))
+
+    assert run.state == RunState.NEEDS_ATTENTION
+    assert (
+        "LoRA needs the package peft, which is not installed. Install it with: pip install peft" in run.reason
+    )
 
 
 def test_a_model_that_is_not_there_stops_the_run_in_words(launch: Launch, play: Play, tmp_path: Path) -> None:

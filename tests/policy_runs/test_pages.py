@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
-from optimization.models import Run, RunKind, Workspace
+from optimization.models import Checkpoint, Run, RunKind, Workspace
+from optimization.runs.replays import run_replay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,6 +56,37 @@ def test_the_pages_of_a_run_show_steps_groups_and_checkpoints(client: Client, fi
     assert checkpoints.count('data-label="Gain"') == 2
     answer: Any = client.get(f"/runs/{finished.pk}/checkpoints/step-2/")
     assert answer["Content-Disposition"] == f'attachment; filename="run-{finished.pk}-step-2.tar"'
+
+
+def test_a_run_is_forked_and_replayed_from_its_pages(client: Client, finished: Run) -> None:
+    fork = reverse("iteration_fork", args=[finished.pk, 2])
+    assert f'href="{fork}"' in text(client, f"/runs/{finished.pk}/steps/2/")
+    assert f'href="{fork}"' in text(client, f"/runs/{finished.pk}/checkpoints/")
+    assert "the weights that “Letters” had before step 2" in text(client, fork)
+
+    made = client.post(fork)["Location"]
+
+    page = text(client, made)
+    assert "Begun from" in page
+    assert "at its step 2" in page
+    assert re.search(r"Step <strong>2</strong> of 2", page)
+    assert 'href="' + reverse("run_deed", args=[finished.pk, "replay"]) in text(
+        client, f"/runs/{finished.pk}/"
+    )
+    run_replay(finished)
+    assert "All 2 checkpoints came out byte-equal" in text(client, f"/runs/{finished.pk}/")
+
+
+def test_a_step_of_one_component_does_not_name_it_at_every_group(client: Client, finished: Run) -> None:
+    assert "vowels" not in text(client, f"/runs/{finished.pk}/steps/1/")
+
+
+def test_weights_that_cannot_be_forked_from_are_said_on_the_page(client: Client, finished: Run) -> None:
+    Checkpoint.objects.filter(run=finished, key="step-1").update(removed_at="2026-01-01T00:00:00Z")
+
+    answer = client.post(f"/runs/{finished.pk}/iterations/2/fork/", follow=True)
+
+    assert "The weights after step 1 were removed" in answer.content.decode()
 
 
 def test_a_page_that_has_everything_is_sent_nothing(client: Client, finished: Run) -> None:

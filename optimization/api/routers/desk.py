@@ -14,7 +14,8 @@ from optimization.api.principals import ApiRequest
 from optimization.api.routers.feedback import ClaimOut, claim_out, request_found
 from optimization.api.subjects import Subject
 from optimization.feedback.ahead import reservations_of
-from optimization.feedback.selectors import COUNT_CAP, queue_counts, queue_waiting_reason
+from optimization.feedback.counts import COUNT_CAP, queue_counts
+from optimization.feedback.selectors import queue_waiting_reason
 from optimization.feedback.services import skip_undo
 from optimization.feedback.skips import skips_of
 

@@ -22,6 +22,7 @@ from optimization.api.principals import ApiRequest
 from optimization.api.problems import missing
 from optimization.api.subjects import Subject
 from optimization.feedback.ahead import MOST_AHEAD
+from optimization.feedback.selectors import question_of
 from optimization.feedback.services import (
     answer_preview,
     answer_submit,
@@ -36,13 +37,8 @@ from optimization.feedback.services import (
 )
 from optimization.losses.questions import Question
 from optimization.models import Audience, Claim, FeedbackRequest, RequestState
-from optimization.models.prepared import Prepared
 
 router = Subject("feedback")
-_REQUEST: Prepared[FeedbackRequest] = Prepared(
-    lambda workspace, request: FeedbackRequest.objects.filter(workspace=workspace, pk=request),
-    *("workspace", "request"),
-)
 
 
 class QuestionOut(Schema):
@@ -228,7 +224,7 @@ def feedback_draft(request: ApiRequest, request_id: Id, payload: DraftIn) -> Non
 
 
 def request_found(request: ApiRequest, request_id: int) -> FeedbackRequest:
-    found = _REQUEST.first(workspace=request.auth.workspace.pk, request=request_id)
+    found = question_of(workspace=request.auth.workspace, request_id=request_id)
     if found is None:
         raise missing("feedback request", request_id)
     return found

@@ -24,7 +24,7 @@ router = Subject("runs")
 
 
 class ProposalOut(Schema):
-    """`decision` is null while it waits. Scores are within 0..1: of what was judged with both the prompts in force and
+    """`decision` is null while it waits. One that nobody made by `due_at` is a rejection, and `decided_by` is empty. Scores are within 0..1: of what was judged with both the prompts in force and
     the proposal, where the algorithm compares them."""
 
     id: int
@@ -34,6 +34,7 @@ class ProposalOut(Schema):
     decided_by: str
     decided_at: datetime | None
     created_at: datetime
+    due_at: datetime | None
     changes: list[ChangeOut]
     score_before: float | None
     score_after: float | None
@@ -97,6 +98,7 @@ def _proposal(review: ProposalReview) -> ProposalOut:
         decided_by=review.decided_by.get_username() if review.decided_by else "",
         decided_at=review.decided_at,
         created_at=review.created_at,
+        due_at=review.due_at,
         changes=[
             ChangeOut(
                 version=change.version,

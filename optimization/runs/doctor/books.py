@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 
-from optimization.models import Call, Run, RunEvent, RunState
+from optimization.models import Call, Run, RunEvent, RunState, WorkState
 from optimization.runs.doctor.findings import Finding
 
 OVER = (RunState.FINISHED, RunState.CANCELLED)
@@ -54,7 +54,7 @@ def events(runs: QuerySet[Run]) -> Iterator[Finding]:
 
 
 def budgets(runs: QuerySet[Run]) -> Iterator[Finding]:
-    """What a killed worker had set aside stays set aside (decision 1): `reserved` alone is no breach."""
+    """Each dollar that is set aside is so for a call that an item's holder makes just now (decision 1)."""
     costs = dict(Call.objects.filter(run__in=runs).order_by().values_list("run").annotate(cost=Sum("cost")))
     for run in runs.filter(budget__isnull=False):
         cost = costs.get(run.pk, 0.0)
@@ -67,5 +67,14 @@ def budgets(runs: QuerySet[Run]) -> Iterator[Finding]:
             )
         if max(run.spent, cost) > float(run.budget or 0) + A_CENT_S_HUNDREDTH:
             yield Finding(f"It has spent ${max(run.spent, cost):.4f} of a budget of ${run.budget:.4f}.", run)
+    held = Sum("work__set_aside", filter=Q(work__state=WorkState.LEASED), default=0.0)
+    for run in runs.filter(budget__isnull=False).annotate(held=held):
+        if run.reserved > run.held + A_CENT_S_HUNDREDTH:
+            still = Run.objects.filter(pk=run.pk, reserved=run.reserved)
+            yield Finding(
+                f"It has set ${run.reserved:.4f} aside, and calls under way account for ${run.held:.4f}.",
+                run,
+                partial(still.update, reserved=run.held),
+            )
     for run in runs.filter(Q(spent__lt=0) | Q(reserved__lt=-A_CENT_S_HUNDREDTH)):
         yield Finding(f"It counts ${run.spent:.4f} as spent and ${run.reserved:.4f} as set aside.", run)

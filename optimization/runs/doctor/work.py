@@ -57,6 +57,11 @@ def results(runs: QuerySet[Run]) -> Iterator[Finding]:
     items = WorkItem.objects.filter(run__in=runs).select_related("run", "effect").exclude(kind="approve")
     for item in items.filter(state=WorkState.DONE, fence=0):
         yield Finding(f"{_named(item).capitalize()} has a result, and nobody ever held it.", item.run)
+    for item in items.filter(state__in=ENDED).exclude(settled=None).exclude(settled=F("fence")):
+        yield Finding(
+            f"{_named(item).capitalize()} was ended by the holder of its lease number {item.settled}, and the last is number {item.fence}.",
+            item.run,
+        )
     for item in items.exclude(state__in=ENDED).exclude(result=None):
         yield Finding(f"{_named(item).capitalize()} is {item.state} and has a result already.", item.run)
     for item in items.filter(state__in=ENDED, done_at=None):

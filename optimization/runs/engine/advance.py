@@ -25,7 +25,7 @@ from optimization.models import Effect as EffectRow
 from optimization.runs.assembly import loss_made
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.candidates import candidate_merge, changed_parameters
-from optimization.runs.engine.deadlines import deadlines_carry_out
+from optimization.runs.engine.deadlines import deadlines_carry_out, people_of
 from optimization.runs.engine.expansion import gather, payloads, read_result, write_result
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.late import late_join, late_ready
@@ -147,7 +147,8 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
     row = EffectRow.objects.create(
         run=run, iteration=run.iteration, ordinal=ordinal, kind=effect.kind, digest=effect.digest()
     )
-    parts = _parts(run, effect)
+    # A value and not an expression a row, which would take twice as long for thousands of items.
+    now = Run.objects.values_list(Now(), flat=True).get(pk=run.pk)
     WorkItem.objects.bulk_create(
         WorkItem(
             run=run,
@@ -156,15 +157,15 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
             queue=QUEUES[effect.kind],
             kind=effect.kind,
             payload=payload,
-            due_at=Now(),
+            due_at=now,
             reopened=int(run.restarted == run.iteration),
         )
-        for index, payload in enumerate(parts)
+        for index, payload in enumerate(_parts(run, effect))
     )
     if isinstance(effect, Backward):
         late_join(run, row)
     if isinstance(effect, Approve):
-        review_open(row, effect.proposal)
+        review_open(row, effect.proposal, people_of(run).within)
     event_emit(run.pk, "effect", {"iteration": run.iteration, "kind": effect.kind})
     return row
 

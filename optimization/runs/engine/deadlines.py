@@ -1,4 +1,4 @@
-"""Questions whose time has run out, by the database's clock: what the run does with them was declared at its launch.
+"""Questions and proposals whose time has run out, by the database's clock: what the run does then was declared at its launch.
 
 The sweeper and `advance` both look; whoever comes first does it, under the run's lock, and the other finds nothing.
 A run that stands still lets no time run out: what was left when it stopped is left when it goes on.
@@ -13,20 +13,30 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from optimization.feedback.notices import queue_changed
-from optimization.models import FeedbackRequest, RequestState, Run, RunState, WorkItem, WorkState
+from optimization.models import (
+    FeedbackRequest,
+    ProposalReview,
+    RequestState,
+    Run,
+    RunState,
+    WorkItem,
+    WorkState,
+)
 from optimization.models.feedback import NEVER
 from optimization.runs.config import People
+from optimization.runs.engine.reviews import reviews_lapse
 from optimization.runs.events import event_emit
 from optimization.runs.states import run_move
 from optimization.runs.words import counted, span_in_words
 
 
 def deadlines_sweep() -> None:
-    """Every running run that has questions whose time has run out."""
-    due = FeedbackRequest.objects.filter(
-        state=RequestState.OPEN, deadline__lte=Now(), item__isnull=False, run__state=RunState.RUNNING
-    )
-    for run_id in sorted(set(due.values_list("run", flat=True))):
+    """Every running run in which time has run out."""
+    running = {"item__isnull": False, "run__state": RunState.RUNNING}
+    asked = FeedbackRequest.objects.filter(state=RequestState.OPEN, deadline__lte=Now(), **running)
+    proposed = ProposalReview.objects.filter(decision="", due_at__lte=Now(), **running)
+    runs = {*asked.values_list("run", flat=True), *proposed.values_list("run", flat=True)}
+    for run_id in sorted(runs):
         with transaction.atomic():
             run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
             if run.state == RunState.RUNNING:
@@ -34,21 +44,27 @@ def deadlines_sweep() -> None:
 
 
 def deadlines_carry_out(run: Run) -> int:
-    """Do with the run's overdue questions what its policy says; how many there were. The caller holds the run's lock."""
+    """Do what the run's policy says with what is overdue; how much that was. The caller holds the run's lock."""
+    return _questions_carry_out(run) + _proposals_carry_out(run)
+
+
+def _questions_carry_out(run: Run) -> int:
     overdue = FeedbackRequest.objects.filter(
         run=run, state=RequestState.OPEN, deadline__lte=Now(), item__isnull=False
     )
     ids = list(overdue.select_for_update(of=("self",)).values_list("pk", flat=True))
     if not ids:
         return 0
-    people = _people(run)
+    people = people_of(run)
     within = people.within or timedelta()
     requests = FeedbackRequest.objects.filter(pk__in=ids)
     match people.on_deadline:
         case "extend":
             requests.update(deadline=Now() + within, extended=F("extended") + 1)
         case "stop":
-            run_move(run, RunState.NEEDS_ATTENTION, _stopped(len(ids), people))
+            run_move(
+                run, RunState.NEEDS_ATTENTION, _stopped(counted(len(ids), "question"), "answered", people)
+            )
         case policy:
             stand_in = "model" if policy == "model" else ""
             requests.update(state=RequestState.EXPIRED, stand_in=stand_in)
@@ -58,19 +74,45 @@ def deadlines_carry_out(run: Run) -> int:
     return len(ids)
 
 
+def _proposals_carry_out(run: Run) -> int:
+    """A proposal that nobody decides on is not taken; no model decides in an operator's place."""
+    overdue = ProposalReview.objects.filter(run=run, decision="", due_at__lte=Now(), item__isnull=False)
+    ids = list(overdue.values_list("pk", flat=True))
+    if not ids:
+        return 0
+    people = people_of(run)
+    reviews = ProposalReview.objects.filter(pk__in=ids)
+    match people.on_deadline:
+        case "extend":
+            reviews.update(due_at=Now() + (people.within or timedelta()))
+        case "stop":
+            reviews.update(due_at=None)
+            run_move(
+                run, RunState.NEEDS_ATTENTION, _stopped(counted(len(ids), "proposal"), "decided on", people)
+            )
+        case _:
+            reviews_lapse(reviews, f"Nobody decided within {span_in_words(people.deadline_minutes)}.")
+    event_emit(run.pk, "deadline", {"proposals": len(ids), "then": people.on_deadline})
+    return len(ids)
+
+
 def deadlines_resume(run: Run) -> None:
-    """Before a stopped run goes on: give back the time during which it stood still, and the whole time to questions for
-    which it was stopped."""
-    within = _people(run).within
+    """Before a stopped run goes on: give back the time during which it stood still, and the whole time to what it was
+    stopped for."""
+    within = people_of(run).within
     if within is None:
         return
     waiting = FeedbackRequest.objects.filter(run=run, state=RequestState.OPEN)
     now, since = Run.objects.annotate(now=Now()).values_list("now", "state_since").get(pk=run.pk)
     waiting.filter(deadline__gt=since, deadline__lt=NEVER).update(deadline=F("deadline") + (now - since))
     waiting.filter(deadline__lte=since).update(deadline=Now() + within)
+    undecided = ProposalReview.objects.filter(run=run, decision="", item__isnull=False)
+    undecided.filter(due_at__isnull=False).update(due_at=F("due_at") + (now - since))
+    undecided.filter(due_at=None).update(due_at=Now() + within)
 
 
-def _people(run: Run) -> People:
+def people_of(run: Run) -> People:
+    """Who judges the run, and by when."""
     return People.model_validate(run.config.get("people") or {})
 
 
@@ -84,9 +126,9 @@ def questions_wake(requests: QuerySet[FeedbackRequest]) -> None:
     ).update(state=WorkState.DUE, due_at=Now())
 
 
-def _stopped(number: int, people: People) -> str:
-    verb = "was" if number == 1 else "were"
+def _stopped(what: str, done: str, people: People) -> str:
+    verb = "was" if what.startswith("1 ") else "were"
     return (
-        f"{counted(number, 'question').capitalize()} {verb} not answered within {span_in_words(people.deadline_minutes)}. "
-        "Nothing is lost: they stay in the queue. Have them answered; Retry gives them the same time again."
+        f"{what.capitalize()} {verb} not {done} within {span_in_words(people.deadline_minutes)}. "
+        "Nothing is lost: what waits goes on waiting. Retry gives it the same time again."
     )

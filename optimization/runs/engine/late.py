@@ -4,6 +4,7 @@
    the same effect: every stored call is used again, and only what the new answer changes is asked of a model.
 2. When they are done, their feedback goes back together with the iteration's own, along the tapes of the outputs that it
    is about, and the iteration's step names the answers. What was counted before is not touched.
+3. A counterfactual run does so in its first iteration with what its parent's step there counted late, without one person's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.db.models.functions import Now
 
 from optimization.models import Effect, LateReading, Run, WorkItem, WorkState
 from optimization.runs.events import event_emit
+from optimization.runs.lending import is_lent_to, left_out, lent_late
 from optimization.runs.results import outcomes_of
 
 OVER = (WorkState.DONE, WorkState.FAILED)
@@ -32,13 +34,16 @@ def late_counted(run: Run) -> QuerySet[LateReading]:
 
 def late_ready(run: Run) -> bool:
     """Whether everything that came late has been read; puts to work what has not. The caller holds the run's lock."""
+    if is_lent_to(run):
+        _lend(run)
     unread: dict[int, list[LateReading]] = defaultdict(list)
     for reading in late_waiting(run).filter(item=None).select_related("answer__request"):
         if reading.answer.request.item_id is not None:
             unread[reading.answer.request.item_id].append(reading)
     for item in WorkItem.objects.filter(pk__in=unread).select_related("effect"):
         _read_again(item, unread[item.pk])
-    return not late_waiting(run).filter(item__isnull=False).exclude(item__state__in=OVER).exists()
+    under_way = late_waiting(run).filter(item__isnull=False).exclude(item__state__in=OVER)
+    return not under_way.exists() and not _lent_items(run).exclude(state__in=OVER).exists()
 
 
 def _read_again(item: WorkItem, readings: list[LateReading]) -> None:
@@ -63,14 +68,62 @@ def _read_again(item: WorkItem, readings: list[LateReading]) -> None:
     LateReading.objects.filter(pk__in=[reading.pk for reading in readings]).update(item=late)
 
 
+def _lent_items(run: Run) -> QuerySet[WorkItem]:
+    """The late items for what the run is lent, in the order in which the parent's were made."""
+    return WorkItem.objects.filter(run=run, effect__iteration=run.iteration, late=True, payload__has_key="at")
+
+
+def _lend(run: Run) -> None:
+    """A late item for each of the parent's that read something of those who stay."""
+    if _lent_items(run).exists():
+        return
+    read: dict[int, dict[str, int]] = {}
+    for reading in lent_late(run).select_related("answer__request").order_by("item_id"):
+        if of := reading.answer.request.item_id:
+            read.setdefault(of, _came_by_then(of, run))
+    effect = run.effects.filter(iteration=run.iteration, kind="forward").last()
+    if effect is None or not read:
+        return
+    originals = WorkItem.objects.select_related("effect").in_bulk(list(read))
+    last = WorkItem.objects.filter(effect=effect).aggregate(last=Max("index"))["last"] or 0
+    WorkItem.objects.bulk_create(
+        WorkItem(
+            run=run,
+            effect=effect,
+            index=index,
+            queue=originals[of].queue,
+            kind=originals[of].kind,
+            payload={
+                **originals[of].payload,
+                "of": of,
+                "late": late,
+                "at": originals[of].stands_at,
+                "without": sorted(left_out(run)),
+            },
+            due_at=Now(),
+            late=True,
+            reopened=1,
+        )
+        for index, (of, late) in enumerate(read.items(), last + 1)
+    )
+
+
+def _came_by_then(item: int, run: Run) -> dict[str, int]:
+    """The newest version of each late answer to the item that was counted by the step at which the run begins."""
+    came = LateReading.objects.filter(answer__request__item=item, iteration__lte=run.iteration)
+    stay = came.exclude(answer__user__in=left_out(run)).order_by("version")
+    return {str(reading.answer_id): reading.version for reading in stay}
+
+
 def late_join(run: Run, row: Effect) -> None:
     """Let the feedback of what came late go back with that of the iteration, by the work item of its backward."""
     readings = list(late_waiting(run).filter(item__state__in=OVER))
-    if not readings:
-        return
+    items = WorkItem.objects.filter(pk__in={reading.item_id for reading in readings}) | _lent_items(run)
     newest: dict[int, WorkItem] = {}
-    for late in WorkItem.objects.filter(pk__in={reading.item_id for reading in readings}).order_by("pk"):
+    for late in items.order_by("pk"):
         newest[late.payload["of"]] = late
+    if not newest:
+        return
     outcomes = [
         outcome.model_copy(update={"output": None}).model_dump(mode="json")
         for late in newest.values()
@@ -81,4 +134,6 @@ def late_join(run: Run, row: Effect) -> None:
     backward.payload = {**backward.payload, "outcomes": backward.payload["outcomes"] + outcomes}
     backward.save(update_fields=["payload"])
     late_waiting(run).filter(pk__in=[reading.pk for reading in readings]).update(iteration=run.iteration)
-    event_emit(run.pk, "late", {"iteration": run.iteration, "answers": len({r.answer_id for r in readings})})
+    lent = lent_late(run) if is_lent_to(run) else ()
+    answers = {reading.answer_id for reading in [*readings, *lent]}
+    event_emit(run.pk, "late", {"iteration": run.iteration, "answers": len(answers)})

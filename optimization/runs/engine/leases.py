@@ -16,11 +16,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, JSONField, Q, QuerySet, Value, When
 from django.db.models.functions import Greatest, Now
 
 from optimization.models import RunState, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
+from optimization.runs.engine.reservations import reservations_settle
 
 SUSPECT_LOSSES = 2
 LONE_LOSSES_ALLOWED = 5
@@ -111,11 +112,32 @@ def _acquit(items: Sequence[WorkItem]) -> None:
 
 def settle(item: WorkItem, result: Any) -> bool:
     """The item is done. False: the lease was lost, and the result is discarded."""
-    return bool(
-        WorkItem.objects.filter(mine(item)).update(
-            state=WorkState.DONE, result=result, done_at=Now(), lease_until=None
+    return settle_all([(item, result)])[0]
+
+
+@transaction.atomic(savepoint=False)
+def settle_all(results: Sequence[tuple[WorkItem, Any]]) -> list[bool]:
+    """`settle` for each, in two statements for all of them."""
+    held = _held([item for item, _ in results])
+    if held:
+        mine_alone = [(item, result) for item, result in results if item.pk in held]
+        WorkItem.objects.filter(pk__in=held).update(
+            state=WorkState.DONE,
+            result=Case(*(When(pk=item.pk, then=Value(result, JSONField())) for item, result in mine_alone)),
+            settled=Case(*(When(pk=item.pk, then=item.fence) for item, _ in mine_alone)),
+            done_at=Now(),
+            lease_until=None,
         )
+    return [item.pk in held for item, _ in results]
+
+
+def _held(items: Sequence[WorkItem]) -> frozenset[int]:
+    """Those of the items, by primary key, that are still the caller's; they stay so for its transaction."""
+    rows = WorkItem.objects.select_for_update().filter(
+        pk__in=[item.pk for item in items], state=WorkState.LEASED
     )
+    fences = dict(rows.order_by("pk").values_list("pk", "fence"))
+    return frozenset(item.pk for item in items if fences.get(item.pk) == item.fence)
 
 
 def give_back(item: WorkItem, *, delay: float = 0.0, error: str = "", counts: bool = False) -> bool:
@@ -136,7 +158,12 @@ def fail(item: WorkItem, error: str) -> bool:
     """The item is given up: its example counts as an error."""
     return bool(
         WorkItem.objects.filter(mine(item)).update(
-            state=WorkState.FAILED, last_error=error, errors=F("errors") + 1, done_at=Now(), lease_until=None
+            state=WorkState.FAILED,
+            last_error=error,
+            errors=F("errors") + 1,
+            settled=item.fence,
+            done_at=Now(),
+            lease_until=None,
         )
     )
 
@@ -151,6 +178,7 @@ def expire() -> int:
         "lease_until": None,
     }
     with transaction.atomic():
+        reservations_settle(lost)
         return lost.filter(alone=True).update(lone_losses=F("lone_losses") + 1, **back) + lost.update(**back)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from functools import cache
 from typing import Any
 
 from optimization.models import ProgramVersion, Run
@@ -46,8 +47,14 @@ def trainer_digest(name: str) -> str:
     trainer = TRAINERS.get(name) or POLICY_TRAINERS[name]
     classes = [*trainer.__mro__, *trainer.Plan.__mro__]
     libraries = {"builtins", "pydantic", "typing"}
-    sources = [inspect.getsource(cls) for cls in classes if cls.__module__.partition(".")[0] not in libraries]
+    sources = [_source(cls) for cls in classes if cls.__module__.partition(".")[0] not in libraries]
     return hashlib.sha256("\n".join(sources).encode()).hexdigest()
+
+
+@cache
+def _source(cls: type) -> str:
+    """The source of a class, which is that of its module parsed; a process keeps the code that it has loaded."""
+    return inspect.getsource(cls)
 
 
 def drift(run: Run) -> str:

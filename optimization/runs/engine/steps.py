@@ -7,7 +7,7 @@ from optimization.runs.engine.candidates import changed_parameters
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.late import late_counted
 from optimization.runs.events import event_emit
-from optimization.runs.lending import lent_answers
+from optimization.runs.lending import is_lent_to, lent_answers, lent_late
 from optimization.trainers.effects import Committed
 
 
@@ -33,9 +33,10 @@ def step_commit(run: Run, candidate_key: str) -> Committed:
     answers = Answer.objects.filter(
         request__run=run, request__iteration=run.iteration, request__item__isnull=False, late=False
     )
-    used = [*answers, *(lent_answers(run) if run.without_id and run.iteration == run.forked_at else ())]
+    lent = is_lent_to(run)
+    used = [*answers, *(lent_answers(run) if lent else ())]
     Application.objects.bulk_create(Application(step=step, answer=answer) for answer in used)
-    late = {reading.answer_id: reading for reading in late_counted(run)}
+    late = {reading.answer_id: reading for reading in [*(lent_late(run) if lent else ()), *late_counted(run)]}
     Application.objects.bulk_create(
         Application(step=step, answer=reading.answer, version=reading.version) for reading in late.values()
     )

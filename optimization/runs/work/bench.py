@@ -83,7 +83,7 @@ class Bench:
     async def step(self, item: WorkItem) -> TrainingStep:
         """The program of the item's candidate followed by its judge, bound and shared by all items that ask for it."""
         candidate, guide = item.payload["candidate"], item.payload["guide"]
-        learned_from = self.program_config.loss_at(item.effect.iteration, item.kind)
+        learned_from = self.program_config.loss_at(item.stands_at[0], item.kind)
         choice = learned_from if guide == "train" else judge_of(self.program_config)
         key = (candidate, choice.model_dump_json())
         made = self._steps.get(key)

@@ -1,7 +1,7 @@
 """A run's dollars, in its row: set aside before a call and settled after it, whichever worker makes it.
 
-What a killed worker had set aside stays set aside: its calls may have been billed. So a budget is never passed, and
-after a kill it may end by that much too early.
+The work item for which a call is made notes what is set aside for it, under its lease. Where the lease is lost, the
+calls that were in the air then are charged at what the run's calls have cost on average (engine.reservations).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from optimization.llm.errors import BudgetSpent
-from optimization.models import Run
+from optimization.models import Run, WorkItem
+from optimization.runs.engine.leases import mine
+from optimization.runs.work.sheet import item_at_work
 from optimization.runs.work.writer import Writer
 
 LOOK_AGAIN_SECONDS = 0.25
@@ -33,7 +35,7 @@ class RunBudget:
     async def reserve(self, where: str, dollars: float) -> None:
         """Set `dollars` aside. While only calls under way stand in the way, wait for them: most cost less."""
         until = time.monotonic() + LONGEST_WAIT
-        while (left := await self._writer.write(Reserve(self._run_id, dollars))) is not None:
+        while (left := await self._writer.write(Reserve(self._run_id, item_at_work(), dollars))) is not None:
             if dollars > left.unspent or time.monotonic() > until:
                 raise BudgetSpent(
                     where,
@@ -43,7 +45,7 @@ class RunBudget:
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def settle(self, reserved: float, spent: float) -> None:
-        await self._writer.write(Settle(self._run_id, reserved, spent))
+        await self._writer.write(Settle(self._run_id, item_at_work(), reserved, spent))
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Reserve:
     """None if the dollars were set aside, else what is left."""
 
     run_id: int
+    item: WorkItem | None
     dollars: float
 
     @classmethod
@@ -67,6 +70,9 @@ class Reserve:
     def _reserve(self) -> Left | None:
         fits = Run.objects.filter(pk=self.run_id, budget__gte=F("spent") + F("reserved") + self.dollars)
         if fits.update(reserved=F("reserved") + self.dollars):
+            if self.item is not None:
+                held = WorkItem.objects.filter(mine(self.item))
+                held.update(set_aside=F("set_aside") + self.dollars, calls_out=F("calls_out") + 1)
             return None
         run = Run.objects.only("budget", "spent").get(pk=self.run_id)
         return Left(float(run.budget or 0) - run.spent)
@@ -74,16 +80,25 @@ class Reserve:
 
 @dataclass(frozen=True)
 class Settle:
-    """A call that had so much reserved has cost so much."""
+    """A call that had so much reserved has cost so much. Of a lost lease the reservation is settled already."""
 
     run_id: int
+    item: WorkItem | None
     reserved: float
     spent: float
 
     @classmethod
     def apply(cls, batch: Sequence[Self]) -> list[Any]:
         for operation in batch:
-            Run.objects.filter(pk=operation.run_id).update(
-                reserved=Greatest(F("reserved") - operation.reserved, 0.0), spent=F("spent") + operation.spent
-            )
+            operation._settle()
         return [None] * len(batch)
+
+    def _settle(self) -> None:
+        # The run's row first, as everywhere: two that lock both in another order would wait for each other.
+        run = Run.objects.filter(pk=self.run_id)
+        run.update(spent=F("spent") + self.spent)
+        released = self.item is None or WorkItem.objects.filter(mine(self.item), calls_out__gt=0).update(
+            set_aside=Greatest(F("set_aside") - self.reserved, 0.0), calls_out=F("calls_out") - 1
+        )
+        if released:
+            run.update(reserved=Greatest(F("reserved") - self.reserved, 0.0))

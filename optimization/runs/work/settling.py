@@ -23,7 +23,7 @@ from optimization.models import (
     WorkState,
 )
 from optimization.runs.engine.faults import fault
-from optimization.runs.engine.leases import fail, give_back, mine, settle
+from optimization.runs.engine.leases import fail, give_back, mine, settle_all
 from optimization.runs.states import run_move
 
 
@@ -39,7 +39,7 @@ class Finish:
     @classmethod
     def apply(cls, batch: Sequence[Self]) -> list[bool]:
         fault("before_commit")
-        kept = [settle(operation.item, operation.result) for operation in batch]
+        kept = settle_all([(operation.item, operation.result) for operation in batch])
         mine_alone = [operation for operation, was_mine in zip(batch, kept, strict=True) if was_mine]
         Tape.objects.bulk_create(tape for operation in mine_alone for tape in operation.tapes)
         for operation in mine_alone:

@@ -6,7 +6,7 @@ Modules are shared by the items of a task; what differs from item to item travel
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -74,9 +74,10 @@ class Sheet:
     def scope(self) -> Position:
         """Where in the run the item stands."""
         payload = self.item.payload
+        iteration, effect = self.item.stands_at
         return {
-            "iteration": self.item.effect.iteration,
-            "effect": self.item.effect.ordinal,
+            "iteration": iteration,
+            "effect": effect,
             "phase": self.item.kind,
             "candidate": payload.get("candidate", ""),
             "example": f"{payload['split']}.{payload['example']}"
@@ -145,7 +146,8 @@ def _with_late(item: WorkItem, calls: Mapping[str, Call]) -> tuple[dict[str, Cal
     known = {call.key: call for call in Call.objects.filter(item=item.payload["of"])}
     asked = FeedbackRequest.objects.filter(item=item.payload["of"])
     late: Mapping[str, int] = item.payload["late"]
-    return known | dict(calls), {request.key: stored for request, stored in _stored(asked, late)}
+    read = _stored(asked, late, item.payload.get("without", ()))
+    return known | dict(calls), {request.key: stored for request, stored in read}
 
 
 def place_of(item: WorkItem) -> str:
@@ -153,9 +155,11 @@ def place_of(item: WorkItem) -> str:
 
 
 def _stored(
-    requests: QuerySet[FeedbackRequest], late: Mapping[str, int] | None = None
+    requests: QuerySet[FeedbackRequest],
+    late: Mapping[str, int] | None = None,
+    without: Collection[int] = (),
 ) -> Iterator[tuple[FeedbackRequest, Stored]]:
-    for request, answers in answers_read(requests, late=late or {}):
+    for request, answers in answers_read(requests, late=late or {}, without=without):
         question = QUESTION.validate_python(request.question)
         missing = (
             answers is not None and len(answers) < request.wanted and not hasattr(request, "adjudication")
@@ -189,6 +193,12 @@ _sheet: ContextVar[Sheet] = ContextVar("handgrad_sheet")
 
 def current_sheet() -> Sheet:
     return _sheet.get()
+
+
+def item_at_work() -> WorkItem | None:
+    """The item for which this is done; None outside of work on items."""
+    sheet = _sheet.get(None)
+    return sheet.item if sheet else None
 
 
 @contextmanager

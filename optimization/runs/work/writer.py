@@ -3,6 +3,9 @@
 An operation is durable when `await writer.write(operation)` returns. Operations of one kind are applied together
 (`Operation.apply`), so that hundreds of calls a second cost a few transactions. Where a batch fails, each of its
 operations is tried alone, so that one bad row fails alone; where the database is away, the batch waits for it.
+
+The thread shares its interpreter with the loop that calls models. So it wakes once a batch and not for each operation,
+and wakes the loop once for all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Protocol, Self
 
 import structlog
@@ -23,11 +26,10 @@ from optimization.runs.engine.faults import fault
 from optimization.runs.work.away import DATABASE_AWAY
 
 log = structlog.get_logger()
+# Gathering ends after this time, or once nothing has come for a tenth of it.
 GATHER_SECONDS = 0.1
 # How long a batch waits for a database that is away, and how often it looks.
 PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5
-# Where so few come together, they wait a tenth of that.
-FEW = 3
 
 
 class Operation(Protocol):
@@ -37,11 +39,11 @@ class Operation(Protocol):
     def apply(cls, batch: Sequence[Self]) -> list[Any]: ...
 
 
-_Entry = tuple[Any, "Future[Any]"]
+_Entry = tuple[Any, "asyncio.Future[Any]"]
 
 
 class Writer:
-    """The process's writing thread. It starts with the first write and ends with `close`."""
+    """The process's writing thread, for one event loop at a time. It starts with the first write and ends with `close`."""
 
     def __init__(self, gather_seconds: float = GATHER_SECONDS, patience: float = PATIENCE_SECONDS) -> None:
         self._gather_seconds = gather_seconds
@@ -49,16 +51,16 @@ class Writer:
         self._patient_until = 0.0
         self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._last = 0
 
     async def write(self, operation: Operation) -> Any:
-        """Store the operation; returns its result once it is committed."""
+        """Store the operation; returns its result once it is committed. One that is cancelled meanwhile is stored all
+        the same: it may have been paid for."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
             self._thread.start()
-        stored: Future[Any] = Future()
+        stored: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.put((operation, stored))
-        return await asyncio.wrap_future(stored)
+        return await stored
 
     def close(self) -> None:
         """Store what is waiting and end the thread."""
@@ -71,10 +73,6 @@ class Writer:
         try:
             while (first := self._waiting.get()) is not None:
                 batch, more = self._gather(first)
-                self._last = len(batch)
-                for _, stored in batch:
-                    # From here on it cannot be cancelled; what was is stored all the same: it may have been paid for.
-                    stored.set_running_or_notify_cancel()
                 close_old_connections()
                 self._patient_until = time.monotonic() + self._patience
                 self._store(batch)
@@ -84,17 +82,19 @@ class Writer:
             connections.close_all()
 
     def _gather(self, first: _Entry) -> tuple[list[_Entry], bool]:
-        """What arrives within the gathering time, which is short while little is written; False once it is closed."""
+        """What comes while more keeps coming, within the gathering time; False once it is closed."""
         batch = [first]
-        until = time.monotonic() + (self._gather_seconds if self._last > FEW else self._gather_seconds / 10)
-        while (left := until - time.monotonic()) > 0:
+        until = time.monotonic() + self._gather_seconds
+        while time.monotonic() < until:
+            time.sleep(self._gather_seconds / 10)
+            known = len(batch)
             try:
-                entry = self._waiting.get(timeout=left)
-            except queue.Empty:
-                break
-            if entry is None:
+                while (entry := self._waiting.get_nowait()) is not None:
+                    batch.append(entry)
                 return batch, False
-            batch.append(entry)
+            except queue.Empty:
+                if len(batch) == known:
+                    break
         return batch, True
 
     def _store(self, batch: list[_Entry]) -> None:
@@ -104,15 +104,13 @@ class Writer:
             if len(batch) > 1:
                 for entry in batch:
                     self._store([entry])
-            elif batch[0][1].running():
-                batch[0][1].set_exception(error)
+            else:
+                _hand_over([(batch[0][1], error)])
             return
         fault("after_commit")
-        for stored, result in results:
-            if stored.running():
-                stored.set_result(result)
+        _hand_over(results)
 
-    def _apply_patiently(self, batch: list[_Entry]) -> list[tuple[Future[Any], Any]]:
+    def _apply_patiently(self, batch: list[_Entry]) -> list[_Answer]:
         """While the database is away, wait for it: what is in hand may have been paid for."""
         while True:
             try:
@@ -125,7 +123,7 @@ class Writer:
                 time.sleep(min(AGAIN_SECONDS, max(self._patient_until - now, 0.0)))
 
     @staticmethod
-    def _apply(batch: list[_Entry]) -> list[tuple[Future[Any], Any]]:
+    def _apply(batch: list[_Entry]) -> list[_Answer]:
         by_kind: dict[type[Any], list[_Entry]] = defaultdict(list)
         for entry in batch:
             by_kind[type(entry[0])].append(entry)
@@ -137,3 +135,23 @@ class Writer:
                     entries, kind.apply([operation for operation, _ in entries]), strict=True
                 )
             ]
+
+
+# What waits, and the result or the exception that it waits for.
+_Answer = tuple["asyncio.Future[Any]", Any]
+
+
+def _hand_over(answers: list[_Answer]) -> None:
+    """Wake the loop once for all of them. One that is closed has nobody left who waits."""
+    with suppress(RuntimeError):
+        answers[0][0].get_loop().call_soon_threadsafe(_deliver, answers)
+
+
+def _deliver(answers: list[_Answer]) -> None:
+    for stored, result in answers:
+        if stored.done():
+            continue  # nobody waits for it any more
+        if isinstance(result, Exception):
+            stored.set_exception(result)
+        else:
+            stored.set_result(result)

@@ -9,7 +9,7 @@ export async function ask(url, body, headers = {}) {
   try {
     const answer = await fetch(url, {
       method: body ? "POST" : "GET",
-      body,
+      body: body && new URLSearchParams(body), // a third of what the parts of a multipart form cost to read
       headers: { "HX-Request": "true", ...headers },
       signal: AbortSignal.timeout(PATIENCE),
     });

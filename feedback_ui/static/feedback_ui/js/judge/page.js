@@ -3,6 +3,7 @@
 import { watchAgain } from "./again.js";
 import { watchAhead } from "./ahead.js";
 import { watchAspects } from "./aspects.js";
+import { watchCounts } from "./counts.js";
 import { watchDrafts } from "./drafts.js";
 import { watchHold } from "./hold.js";
 import { watchKeys } from "./keys.js";
@@ -14,6 +15,7 @@ import { watchSending } from "./sending.js";
 import { watchSides } from "./sides.js";
 import { watchTime } from "./time.js";
 
+watchCounts();
 watchSending();
 watchAhead();
 watchAgain();

@@ -2,10 +2,10 @@
 // The socket only says that something has changed; without it the desk looks by itself.
 
 import { ask } from "./ask.js";
+import { countedLately, untilCountedAgain } from "./counts.js";
 import { announce, desk, isEmpty, onShown, show } from "./regions.js";
 
 const LOOK_EVERY = 20_000; // ms
-const COUNT_EVERY = 5_000;
 const PAUSES = [1_000, 2_000, 5_000, 10_000, 20_000];
 const REFUSED = new Set([4401, 4403]);
 
@@ -70,9 +70,10 @@ async function look() {
 function countSoon() {
   counting ??= setTimeout(async () => {
     counting = undefined;
+    if (countedLately()) return countSoon(); // with an answer, meanwhile
     const { outcome, text } = await ask(desk().dataset.counts);
     if (outcome === "done") show(text);
-  }, COUNT_EVERY);
+  }, untilCountedAgain());
 }
 
 // What is lost is said at the top too; a page that never had a socket looks at intervals and says so when empty.

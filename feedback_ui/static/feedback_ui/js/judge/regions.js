@@ -19,7 +19,9 @@ export function show(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   for (const id of REGIONS) {
     const region = [...fresh.querySelectorAll(`#${id}`)].at(-1); // of two the later one is newer
-    if (region) document.getElementById(id).replaceWith(document.adoptNode(region));
+    if (!region) continue;
+    document.getElementById(id).replaceWith(document.adoptNode(region));
+    if (id === "counts") document.dispatchEvent(new CustomEvent("counts:shown"));
   }
   showTimes(desk());
   if (desk() !== before) document.dispatchEvent(new CustomEvent("desk:shown"));

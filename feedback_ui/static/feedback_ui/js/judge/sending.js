@@ -4,6 +4,7 @@
 import { remember } from "./again.js";
 import { aheadNames, forgetAhead, takeAhead } from "./ahead.js";
 import { ask } from "./ask.js";
+import { countAnswer, countedLately, line } from "./counts.js";
 import { forget } from "./drafts.js";
 import { drop, keepForLater } from "./outbox.js";
 import { announce, clearNotice, desk, isEmpty, notice, show, verdict } from "./regions.js";
@@ -21,7 +22,7 @@ export function watchSending() {
   });
   onClick("[data-next-item]", (link) => goOn(() => ask(link.href), ""));
   onClick("[data-put-off]", () => document.getElementById("later").click());
-  onClick("#skip", () => skipping().showModal());
+  onClick("#skip", askWhySkipped);
   onClick("#keep", () => skipping().close());
 }
 
@@ -32,6 +33,13 @@ function onClick(place, deed) {
     event.preventDefault();
     deed(link);
   });
+}
+
+function askWhySkipped(link) {
+  const form = skipping().querySelector("form");
+  form.reset();
+  form.action = link.href;
+  skipping().showModal();
 }
 
 // How it would be read: in the dialog; nothing is sent for good.
@@ -55,29 +63,32 @@ function send(form, address) {
     remember(body.get("improvements"));
   };
   const body = new FormData(form);
-  const question = () => ask(address, body, { "Desk-Ahead": aheadNames() });
-  return goOn(question, isAnswer ? "Sent." : "", whenDone, { whenAway, instead: form.dataset.said });
+  const headers = { "Desk-Ahead": aheadNames(), ...(isAnswer && countedLately() && { "Desk-Counted": "lately" }) };
+  const how = { whenAway, isAnswer, instead: form.dataset.said };
+  return goOn(() => ask(address, body, headers), isAnswer ? "Sent." : "", whenDone, how);
 }
 
-async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway } = {}) {
+async function goOn(question, said, afterwards = () => {}, { instead = "", whenAway, isAnswer } = {}) {
   if (underWay) return;
   underWay = true;
   document.getElementById("send")?.setAttribute("aria-disabled", "true");
   const { outcome, text, elsewhere, ahead } = await question();
   underWay = false;
+  skipping().close();
   document.getElementById("send")?.removeAttribute("aria-disabled");
   if (outcome === "done") {
     afterwards();
     clearNotice();
     if (elsewhere) return location.assign(elsewhere);
     if (!ahead) forgetAhead();
+    const counted = line();
     showNext(ahead ? takeAhead(ahead) + text : text);
+    if (isAnswer && line() === counted) countAnswer();
     announce(instead || `${said} ${isEmpty() ? "Nothing else waits." : "Next item."}`);
   } else if (outcome === "refused" || outcome === "lost") {
     show(text);
     showTrouble();
   } else {
-    skipping()?.close();
     const keeps = whenAway && (outcome === "unreachable" || outcome === "failed");
     const next = keeps && takeAhead();
     if (keeps) whenAway();
