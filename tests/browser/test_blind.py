@@ -29,7 +29,9 @@ def test_neither_the_page_nor_its_traffic_names_a_model_a_version_or_a_score(
     for number in range(PAIRS):
         item = page.locator("#verdict").get_attribute("action")
         said.append(page.content())
-        for key in ("h", "Escape", "t", "i", "x", "Control+Enter"):
+        page.keyboard.press("h")
+        expect(page.get_by_role("dialog", name="How it will be read")).to_be_visible()
+        for key in ("Escape", "t", "i", "x", "Control+Enter"):
             page.keyboard.press(key)
         if number < PAIRS - 1:
             expect(page.locator("#verdict")).not_to_have_attribute("action", item or "")
