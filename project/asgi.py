@@ -27,6 +27,7 @@ from django.urls import get_resolver
 from feedback_ui.routing import websocket_urlpatterns
 from project.sockets import unknown_socket
 from project.static_files import static_application
+from project.web_threads import WebThreads
 
 STATIC_THREADS = WAITING_THREADS = 4
 WAITING = re.compile(r"(/api/v1)?/endpoints/\d+/test/?")
@@ -58,8 +59,8 @@ list(get_resolver().url_patterns)
 application = ProtocolTypeRouter(
     {
         "http": ByAddress(
-            WSGIMiddleware(django_application, workers=settings.WEB_THREADS),
-            WSGIMiddleware(django_application, workers=WAITING_THREADS),
+            WebThreads(django_application, settings.WEB_THREADS),
+            WebThreads(django_application, WAITING_THREADS),
             WSGIMiddleware(static_application(), workers=STATIC_THREADS),
         ),
         "websocket": AllowedHostsOriginValidator(

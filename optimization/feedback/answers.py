@@ -1,6 +1,7 @@
 """Taking answers in: one a person and question, whatever is clicked, retried or sent twice.
 
-1. An answer that this person already gave to the question comes back as it is; nothing is written.
+1. An answer that this person already gave to the question comes back as it is; nothing is written. It is looked for where
+   the new one does not go in: the schema has a place for one only.
 2. The body is checked against the question, and what it says of places is turned into what it says of outputs.
 3. Under the question's lock the answer moves into the place of the person's claim: what they hold under the fence has no
    answer yet. A claim that lapsed still answers
@@ -16,10 +17,10 @@ import math
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, Q, QuerySet
 
-from optimization.feedback.errors import FeedbackError, HoldLost
+from optimization.feedback.errors import FeedbackError, HoldLost, InvalidAnswer
 from optimization.feedback.gold import mirror_release
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import place_take, request_lock, why_lost
@@ -81,9 +82,12 @@ def answer_submit(
 
     `fence` is the claim's, `client_key` made once for each answer by whoever sends it.
     """
-    if given := _already_given(request, user, client_key):
-        return given
-    checked = answer_parse(QUESTION.validate_python(request.question), body)
+    try:
+        checked = answer_parse(QUESTION.validate_python(request.question), body)
+    except InvalidAnswer:
+        if given := _already_given(request, user, client_key):
+            return given
+        raise
     if order := order_shown(request=request, user=user):
         checked = answer_as_asked(checked, order)
     sent = Answer(
@@ -93,6 +97,10 @@ def answer_submit(
         return _store(request, sent, fence)
     except _TimeRanOut:
         return _store(request, sent, fence, in_time=False)
+    except IntegrityError:
+        if given := _already_given(request, user, client_key):
+            return given
+        raise
 
 
 class _TimeRanOut(Exception):

@@ -92,7 +92,8 @@ class _Reader(Generic[M]):
         self._model: Any = chosen["model"]
         self._own = slice(first, last)
         self._names = [column[0].target.attname for column in compiler.select[self._own]]
-        self._related: Any = get_related_populators(chosen, compiler.select, DEFAULT_DB_ALIAS)
+        populators: Any = get_related_populators
+        self._related = populators(chosen, compiler.select, DEFAULT_DB_ALIAS)
         self._annotations: dict[str, int] = compiler.annotation_col_map or {}
         self._converters = compiler.get_converters([column[0] for column in compiler.select])
 
@@ -193,6 +194,7 @@ def _cursor() -> Any:
         return connection.cursor()
     from django.db.backends.postgresql.base import ServerBindingCursor
 
+    made: Any = ServerBindingCursor
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        return connection._prepare_cursor(ServerBindingCursor(connection.connection))
+        return connection._prepare_cursor(made(connection.connection))
