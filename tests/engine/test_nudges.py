@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from celery import Task
 from django.db.models.functions import Now
@@ -45,3 +48,13 @@ def test_due_work_is_asked_for_in_shards(sent: list[str]) -> None:
     nudge_work(run.pk)
 
     assert sent == ["forward", "forward"]
+
+
+def test_a_web_process_nudges_for_the_answers_that_it_commits() -> None:
+    said = (
+        "import project.asgi; from optimization.feedback.signals import item_due; "
+        "from optimization.runs.signals import run_due; print(item_due.has_listeners(), run_due.has_listeners())"
+    )
+    asked = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+
+    assert asked.stdout.split() == ["True", "True"]
