@@ -48,7 +48,7 @@ def reviews_lapse(reviews: QuerySet[ProposalReview], reason: str) -> None:
         review.decision, review.reason = Decision.REJECTED, reason
         review.save(update_fields=["decision", "reason"])
         ProposalReview.objects.filter(pk=review.pk).update(decided_at=Now())
-        WorkItem.objects.filter(pk=review.item_id, state=WorkState.WAITING).update(
+        WorkItem.objects.filter(review=review, state=WorkState.WAITING).update(
             state=WorkState.DONE, result=approval_of(review).model_dump(mode="json"), done_at=Now()
         )
 
