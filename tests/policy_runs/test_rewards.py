@@ -131,10 +131,10 @@ def test_a_group_that_cannot_be_scored_costs_itself_and_has_no_gradient(
 def test_a_reward_that_is_no_number_is_said_in_words_and_trains_nothing(
     launch: Launch, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def no_number(self: VerifierLoss, output: Any, target: Any, context: Any) -> Any:
+    async def no_number(self: VerifierLoss, output: Any, target: Any = None, *, context: Any = None) -> Any:
         return feedback_value([], float("nan"))
 
-    monkeypatch.setattr(VerifierLoss, "judge", no_number)
+    monkeypatch.setattr(VerifierLoss, "forward", no_number)
     monkeypatch.setattr("optimization.runs.work.carry_out.LONGEST_DELAY", 0.0)
     run = play(launch(on_error="stop", args={"eval_frequency": 0}))
 
