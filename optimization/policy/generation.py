@@ -6,7 +6,8 @@ the size of a batch nor the rows beside it change what it says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -19,6 +20,8 @@ from optimization.policy.sequences import padded
 
 # Rows that have ended are taken out of the batch once they are so many of it.
 ENDED_SHARE = 0.25
+# Weights times rows, the products of one token each, below which one thread is as fast as several.
+ONE_THREAD_BELOW = 2**28
 
 
 @dataclass
@@ -63,18 +66,36 @@ def generate(
     total, done = uniform.numel(), 0
     continuations: list[Continuation] = []
     at_once = max(rows_at_once // copies, 1)
-    for start in range(0, len(prompts), at_once):
-        few = prompts[start : start + at_once]
-        numbers = uniform[start * copies : (start + len(few)) * copies]
-        rows = _Rows(model, few, copies, sampling, numbers, frozenset(ends), padding)
-        for step in range(sampling.max_tokens):
-            if step % 8 == 0:
-                between(done + step * len(numbers), total)
-            if not rows.draw(step):
-                break
-        done += numbers.numel()
-        continuations += rows.continuations()
+    with _threads_for(model, min(at_once, len(prompts)) * copies):
+        for start in range(0, len(prompts), at_once):
+            few = prompts[start : start + at_once]
+            numbers = uniform[start * copies : (start + len(few)) * copies]
+            rows = _Rows(model, few, copies, sampling, numbers, frozenset(ends), padding)
+            for step in range(sampling.max_tokens):
+                if step % 8 == 0:
+                    between(done + step * len(numbers), total)
+                if not rows.draw(step):
+                    break
+            done += numbers.numel()
+            continuations += rows.continuations()
     return continuations
+
+
+@contextmanager
+def _threads_for(model: LanguageModel, rows: int) -> Iterator[None]:
+    """One thread while little is multiplied at once: several would wait for each other longer than they compute, and
+    on a busy machine many times as long.
+    """
+    weights = sum(weight.numel() for weight in model.parameters())
+    device, threads = next(model.parameters()).device, torch.get_num_threads()
+    if device.type != "cpu" or weights * rows >= ONE_THREAD_BELOW:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Rows:

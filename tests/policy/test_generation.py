@@ -148,3 +148,22 @@ def test_progress_is_told_and_may_stop_the_rollouts() -> None:
     with pytest.raises(Stop):
         sample(ends=set(), between=between)
     assert told == [(0, 9 * 12), (9 * 8, 9 * 12)]
+
+
+def test_little_work_is_done_by_one_thread_which_gives_the_others_back() -> None:
+    seen: set[int] = set()
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+
+    generate(
+        tiny(),
+        [[1, 2]],
+        Sampling(max_tokens=4),
+        ends=(),
+        padding=0,
+        seed=0,
+        between=lambda done, total: seen.add(torch.get_num_threads()),
+    )
+
+    assert (seen, torch.get_num_threads()) == ({1}, 2)
+    torch.set_num_threads(before)

@@ -85,6 +85,8 @@ def child_environment(resources: Resources) -> dict[str, str]:
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment["TOKENIZERS_PARALLELISM"] = "false"
+    # Threads that wait for each other must not burn the processors that others need.
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"
     if resources.threads is not None:
         environment["OMP_NUM_THREADS"] = str(resources.threads)
     if resources.device == "cpu":
