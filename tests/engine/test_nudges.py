@@ -75,7 +75,7 @@ def test_a_broker_that_does_not_answer_costs_the_sender_a_moment_and_no_more(
         sent = manage("shell", "-v", "0", "-c", SEND_TWENTY, data=tmp_path, CELERY_BROKER_URL=url)
 
     assert sent.stderr.count("nudge_lost") + sent.stdout.count("nudge_lost") >= 1, sent.stderr
-    assert float(sent.stdout.splitlines()[-1]) < 12
+    assert float(sent.stdout.splitlines()[-1]) < 40, "once is waited for it, up to 9 s, and not for each"
 
 
 WHO_LISTENS = """
