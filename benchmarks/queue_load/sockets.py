@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from websockets.asyncio.client import ClientConnection
@@ -34,13 +35,19 @@ async def _follow(at: Stage, cookies: list[str], events: int) -> Heard:
     open_ones = await asyncio.gather(*(socket_open(at.port, page.cookie) for page in pages))
     try:
         for number in range(events):
+            got = asyncio.Event()
             listening = [
-                asyncio.create_task(_desk(socket, page))
+                asyncio.create_task(_desk(socket, page, got))
                 for socket, page in zip(open_ones, pages, strict=True)
             ]
             moment = await asyncio.to_thread(at.rows, "enqueue", number=number)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(got.wait(), PATIENCE)
+            await asyncio.sleep(1)
+            got.set()
             found = await asyncio.gather(*listening)
-            told.heard += [heard - moment for heard, _ in found if heard]
+            words = [[at - moment for at in heard if at >= moment] for heard, _ in found]
+            told.heard += [first[0] for first in words if first]
             held = [held - moment for _, held in found if held]
             told.held += held
             told.missed += not held
@@ -51,16 +58,20 @@ async def _follow(at: Stage, cookies: list[str], events: int) -> Heard:
     return told
 
 
-async def _desk(socket: ClientConnection, page: Page) -> tuple[float | None, float | None]:
-    """When the word came, and when this desk held the question, if it was the one; it then answers it."""
-    try:
-        await asyncio.wait_for(socket.recv(), PATIENCE)
-    except TimeoutError:
-        return None, None
-    heard = time.time()
-    held = (await page.claim()).held
-    if held is None:
-        return heard, None
-    moment = time.time()
-    await page.answer(held, score=5)
-    return heard, moment
+async def _desk(socket: ClientConnection, page: Page, got: asyncio.Event) -> tuple[list[float], float | None]:
+    """When words came until somebody got the question, and when this desk held it, if it was the one; it then answers.
+
+    A word may also say that there is less to do: then nothing is found, and the desk listens on."""
+    heard: list[float] = []
+    while not got.is_set():
+        try:
+            await asyncio.wait_for(socket.recv(), 0.5)
+        except TimeoutError:
+            continue
+        heard.append(time.time())
+        if held := (await page.claim()).held:
+            moment = time.time()
+            got.set()
+            await page.answer(held, score=5)
+            return heard, moment
+    return heard, None

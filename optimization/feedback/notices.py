@@ -8,6 +8,7 @@ there is less is told within GATHER_LESS, for the counts: each of many answers a
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 import time
@@ -21,6 +22,7 @@ from django.db import transaction
 log = structlog.get_logger()
 GATHER = 0.05
 GATHER_LESS = 2.0
+LAST_WORDS = 2.0
 
 
 def queue_group(workspace_id: int) -> str:
@@ -46,16 +48,17 @@ class Sender(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="queue-notices", daemon=True)
-        self.words: SimpleQueue[tuple[int, float]] = SimpleQueue()
+        self.words: SimpleQueue[tuple[int, float] | None] = SimpleQueue()
         self.pid = os.getpid()
+        self._ends = False
 
     def run(self) -> None:
         due: dict[int, float] = {}
         with asyncio.Runner() as runner:
-            while True:
+            while not self._ends:
                 self._listen(due)
                 now = time.monotonic()
-                changed = {workspace_id for workspace_id, at in due.items() if at <= now}
+                changed = {workspace_id for workspace_id, at in due.items() if at <= now or self._ends}
                 for workspace_id in changed:
                     del due[workspace_id]
                 if changed:
@@ -65,8 +68,17 @@ class Sender(threading.Thread):
         """Wait for the next word, or until it is time to tell the first of those that came before."""
         wait = max(0.0, min(due.values()) - time.monotonic()) if due else None
         with suppress(Empty):
-            workspace_id, at = self.words.get(timeout=wait)
+            word = self.words.get(timeout=wait)
+            if word is None:
+                self._ends = True
+                return
+            workspace_id, at = word
             due[workspace_id] = min(at, due.get(workspace_id, at))
+
+    def end(self) -> None:
+        """What has not been told yet is told now: a command that ends at once leaves no word behind."""
+        self.words.put(None)
+        self.join(LAST_WORDS)
 
     async def _send(self, changed: set[int]) -> None:
         for workspace_id in changed:
@@ -89,4 +101,5 @@ def _sender() -> Sender:
         if _current is None or _current.pid != os.getpid():
             _current = Sender()
             _current.start()
+            atexit.register(_current.end)
         return _current

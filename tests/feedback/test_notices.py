@@ -40,3 +40,12 @@ def test_what_is_due_together_is_told_together() -> None:
     sender.start()
     assert sender.heard.wait(10)
     assert sender.told == [{1, 2}]
+
+
+def test_a_process_that_ends_leaves_no_word_behind() -> None:
+    sender = Told()
+    sender.words.put((1, time.monotonic() + LONG))
+    sender.start()
+    sender.end()
+    assert sender.told == [{1}]
+    assert not sender.is_alive()
