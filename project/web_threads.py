@@ -35,7 +35,8 @@ class WebThreads:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if not _is_small(scope):
-            return await self._large(scope, receive, send)
+            await self._large(scope, receive, send)
+            return
         body = await _whole_body(receive)
         if body is None:
             return
