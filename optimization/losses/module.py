@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optimization.core.bounds import held
 from optimization.core.concurrency import concurrently
 from optimization.core.module import Module
 from optimization.core.payloads import as_feedback, is_feedback, normalize_feedback_payload
@@ -37,6 +38,10 @@ class LossModule(Module):
                 f"LossModule makes a loss of a function of (output, target, context), not of {judge!r}."
             )
         self._judge = judge
+
+    def checked(self, name: str, given: Any, bounds: Any) -> Any:
+        """An argument, if it keeps to its bounds; ValueError that names it and the loss otherwise."""
+        return held(bounds, given, f"The {name} of {type(self).__name__}")
 
     async def forward(self, output: Any, target: Any = None, *, context: Context | None = None) -> Value:
         if not isinstance(context, Mapping | None):
