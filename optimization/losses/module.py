@@ -23,7 +23,8 @@ class LossModule(Module):
 
     The feedback is a Value of kind STRUCTURED with payload `list[list[str]]` and, where there is one, a score
     0..1 in its meta. A loss passes the tapes of the output on, and hands feedback to it alone.
-    A subclass writes `judge`; a plain function of (output, target, context) becomes a loss as LossModule(function).
+    A subclass writes `judge`; a plain function of (output, target, context) becomes a loss as LossModule(function). It
+    gives what should be better, or (score, what should be better) as a guide does.
     """
 
     leaf = True
@@ -62,6 +63,9 @@ class LossModule(Module):
         said = self._judge(output, target, context)
         if inspect.isawaitable(said):
             said = await said
+        match said:
+            case tuple((int() | float() as score, remarks)) if not isinstance(score, bool):
+                return feedback_value(remarks, score)
         return as_verdict(said)
 
     async def together(

@@ -63,6 +63,14 @@ async def test_a_plain_function_becomes_a_loss() -> None:
     assert value == Value(ValueKind.STRUCTURED, [["o t {'a': 1}"]], ref="LossModule")
 
 
+async def test_a_plain_function_gives_a_score_as_a_guide_does() -> None:
+    value = await LossModule(lambda output, target, context: (0.25, ["Greet.", "Sign."]))("o")
+    assert (value.score, value.payload) == (0.25, [["Greet.", "Sign."]])
+
+    with pytest.raises(ValueError, match="a score is 0 to 1"):
+        await LossModule(lambda output, target, context: (25, "Greet."))("o")
+
+
 async def test_a_subclass_must_say_how_it_judges() -> None:
     with pytest.raises(NotImplementedError, match="write judge"):
         await LossModule()("x")
