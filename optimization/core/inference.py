@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from optimization.core.bounds import Positive, Temperature, Text, held
 from optimization.core.calls import complete, complete_structured
 from optimization.core.module import Module
 from optimization.core.parameter import Parameter
@@ -28,11 +29,11 @@ class LLMInference(Module):
 
     def __init__(
         self,
-        alias: str,
+        alias: Text,
         system_prompt: str | Parameter | None = None,
         *,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
+        temperature: Temperature | None = None,
+        max_tokens: Positive | None = None,
         response_format: dict[str, Any] | type[BaseModel] | None = None,
     ) -> None:
         if isinstance(system_prompt, str):
@@ -41,10 +42,10 @@ class LLMInference(Module):
             raise TypeError(
                 f"The system_prompt of an LLMInference is a text or a Parameter, not {type(system_prompt).__name__}."
             )
-        self.alias = alias
+        self.alias = held(Text, alias, "The alias of an LLMInference")
         self.system_prompt = system_prompt
-        self.temperature = temperature
-        self.max_tokens = max_tokens
+        self.temperature = held(Temperature | None, temperature, "The temperature of an LLMInference")
+        self.max_tokens = held(Positive | None, max_tokens, "The max_tokens of an LLMInference")
         self.response_format = response_format
         self.schema = _schema(response_format)
 
@@ -53,7 +54,7 @@ class LLMInference(Module):
         if self.schema is None:
             completion = await complete(self.resources, self.alias, request)
             return Value(ValueKind.RESPONSE, completion.text, meta=_meta(self.alias, completion))
-        asker = f"{type(self).__name__} {self.dotted_name()!r}"
+        asker = self._in_words()
         data, completion = await complete_structured(self.resources, self.alias, request, self._read, asker)
         return Value(ValueKind.STRUCTURED, data, meta=_meta(self.alias, completion))
 

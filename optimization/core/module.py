@@ -114,6 +114,10 @@ class Module:
         above = parent.dotted_name()
         return f"{above}.{self._attribute}" if above else self._attribute
 
+    def _in_words(self) -> str:
+        name = self.dotted_name()
+        return f"{type(self).__name__} {name!r}" if name else type(self).__name__
+
     def children(self) -> list[Module]:
         """The modules directly below, in the order in which they were added."""
         return list(self._children.values())
@@ -162,6 +166,8 @@ class Module:
 
     def load_state_dict(self, state: Mapping[str, str]) -> None:
         """Set parameter values by name: all of them, or none if a name is unknown (KeyError)."""
+        if not isinstance(state, Mapping):
+            raise TypeError(f"The state of a module is a dict of texts by parameter name, not {state!r}.")
         known = dict(self.named_parameters())
         for name, value in state.items():
             if name not in known:
@@ -215,7 +221,7 @@ class Module:
         """What the module is bound to; RuntimeError if it is not."""
         if self._resources is None:
             raise RuntimeError(
-                f"{type(self).__name__} {self.dotted_name()!r} is not bound to any model. "
+                f"{self._in_words()} is not bound to any model. "
                 "Call .bind(resources) on the program, or on the loss, before running it."
             )
         return self._resources

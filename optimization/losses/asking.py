@@ -24,6 +24,11 @@ class HumanLoss(LossModule, Generic[A]):
 
     def __init__(self, desk: FeedbackDesk | None = None) -> None:
         super().__init__()
+        if desk is not None and not callable(getattr(desk, "ask", None)):
+            raise TypeError(
+                f"The desk of {type(self).__name__} has an async ask(question) that gives a list of answers, as ScriptedDesk "
+                f"and ConsoleDesk have; {desk!r} has none."
+            )
         self.desk = desk
 
     def question(self, output: Any, target: Any = None, context: Context | None = None) -> Question:

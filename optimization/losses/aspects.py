@@ -33,30 +33,12 @@ class Rubric:
         owner: str = "a question",
     ) -> None:
         self.owner = owner
-        self.levels = _ordered(levels, f"The rubric of {owner}")
-        self.aspects = tuple(self._aspect(aspect) for aspect in aspects)
-        names = [aspect.name for aspect in self.aspects]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(
-                f"The aspects of {owner} have distinct names; “{twice[0]}” is there twice: rename one."
-            )
+        self.levels = levels_ordered(levels, f"The rubric of {owner}")
+        self.aspects = aspects_of(aspects, owner)
 
     @classmethod
     def of(cls, question: RubricQuestion) -> Rubric:
         return cls(question.levels, question.aspects)
-
-    def _aspect(self, given: Aspect | Mapping[str, Any]) -> Aspect:
-        try:
-            aspect = Aspect.model_validate(given)
-        except ValidationError as error:
-            raise ValueError(
-                f"An aspect of {self.owner} is Aspect(name=..., weight=..., levels=...), or a dict with these; "
-                f"{given!r} is none: {first_problem(error)}."
-            ) from None
-        if not aspect.levels:
-            return aspect
-        what = f"The aspect “{aspect.name}” of {self.owner}"
-        return aspect.model_copy(update={"levels": _ordered(aspect.levels, what)})
 
     def levels_of(self, aspect: Aspect) -> tuple[RubricLevel, ...]:
         return aspect.levels or self.levels
@@ -114,7 +96,35 @@ def answer_completed(question: Question, answer: Answer) -> Answer:
     return answer
 
 
-def _ordered(levels: Sequence[RubricLevel | Mapping[str, Any]], what: str) -> tuple[RubricLevel, ...]:
+def aspects_of(given: Sequence[Aspect | Mapping[str, Any]], owner: str = "a rubric") -> tuple[Aspect, ...]:
+    """The aspects, each with its own levels ascending; ValueError for what is none, and for two of one name."""
+    aspects = tuple(_aspect(aspect, owner) for aspect in given)
+    names = [aspect.name for aspect in aspects]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(
+            f"The aspects of {owner} have distinct names; “{twice[0]}” is there twice: rename one."
+        )
+    return aspects
+
+
+def _aspect(given: Aspect | Mapping[str, Any], owner: str) -> Aspect:
+    try:
+        aspect = Aspect.model_validate(given)
+    except ValidationError as error:
+        raise ValueError(
+            f"An aspect of {owner} is Aspect(name=..., weight=..., levels=...), or a dict with these; "
+            f"{given!r} is none: {first_problem(error)}."
+        ) from None
+    if not aspect.levels:
+        return aspect
+    what = f"The aspect “{aspect.name}” of {owner}"
+    return aspect.model_copy(update={"levels": levels_ordered(aspect.levels, what)})
+
+
+def levels_ordered(
+    levels: Sequence[RubricLevel | Mapping[str, Any]], what: str = "A rubric"
+) -> tuple[RubricLevel, ...]:
+    """The levels, ascending; ValueError for fewer than two, and for two of one score."""
     if not isinstance(levels, Sequence) or isinstance(levels, str):
         raise TypeError(f"{what} is a list of levels, not {levels!r}. {LEVEL}")
     ordered = tuple(sorted((_level(level, what) for level in levels), key=lambda level: level.score))

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from pydantic import BaseModel
+
 from optimization.losses.questions import Answer, FeedbackDesk, Question
 
 _desk: ContextVar[FeedbackDesk | None] = ContextVar("handgrad_desk", default=None)
@@ -34,6 +36,10 @@ class ScriptedDesk:
     """
 
     def __init__(self, answers: Iterable[Answer | list[Answer]] = ()) -> None:
+        if isinstance(answers, BaseModel):
+            raise TypeError(
+                f"A ScriptedDesk is given a list of answers; write [...] also around one, {answers!r}."
+            )
         self._answers = deque(answers)
         self.questions: list[Question] = []
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from optimization.core.bounds import Text
 from optimization.core.calls import complete_structured
 from optimization.core.values import as_text
 from optimization.llm.messages import CompletionRequest, Message
@@ -20,9 +21,9 @@ TEXTS = {"type": "array", "items": TEXT}
 class ModelJudge(LossModule):
     """A loss whose verdict comes from the model behind `alias`."""
 
-    def __init__(self, alias: str = "judge") -> None:
+    def __init__(self, alias: Text = "judge") -> None:
         super().__init__()
-        self.alias = alias
+        self.alias = self.checked("alias", alias, Text)
 
     async def ask(
         self, instructions: str, blocks: Mapping[str, Any], schema: dict[str, Any], read: Callable[[Any], T]

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optimization.core.bounds import held
 from optimization.core.concurrency import concurrently
 from optimization.core.module import Module
 from optimization.core.payloads import as_feedback, is_feedback, normalize_feedback_payload
@@ -22,7 +23,8 @@ class LossModule(Module):
 
     The feedback is a Value of kind STRUCTURED with payload `list[list[str]]` and, where there is one, a score
     0..1 in its meta. A loss passes the tapes of the output on, and hands feedback to it alone.
-    A subclass writes `judge`; a plain function of (output, target, context) becomes a loss as LossModule(function).
+    A subclass writes `judge`; a plain function of (output, target, context) becomes a loss as LossModule(function). It
+    gives what should be better, or (score, what should be better) as a guide does.
     """
 
     leaf = True
@@ -37,6 +39,10 @@ class LossModule(Module):
                 f"LossModule makes a loss of a function of (output, target, context), not of {judge!r}."
             )
         self._judge = judge
+
+    def checked(self, name: str, given: Any, bounds: Any) -> Any:
+        """An argument, if it keeps to its bounds; ValueError that names it and the loss otherwise."""
+        return held(bounds, given, f"The {name} of {type(self).__name__}")
 
     async def forward(self, output: Any, target: Any = None, *, context: Context | None = None) -> Value:
         if not isinstance(context, Mapping | None):
@@ -57,6 +63,9 @@ class LossModule(Module):
         said = self._judge(output, target, context)
         if inspect.isawaitable(said):
             said = await said
+        match said:
+            case tuple((int() | float() as score, remarks)) if not isinstance(score, bool):
+                return feedback_value(remarks, score)
         return as_verdict(said)
 
     async def together(

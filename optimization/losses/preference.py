@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optimization.core.bounds import Text
 from optimization.core.values import Value, unwrap
 from optimization.losses.agreement import pooled
 from optimization.losses.asking import HumanLoss
@@ -67,9 +68,9 @@ class _Preference(ComparingLoss):
 class LLMPreferenceLoss(_Preference, ModelJudge):
     """A model says which output is better."""
 
-    def __init__(self, criteria: str, alias: str = "judge") -> None:
+    def __init__(self, criteria: Text, alias: Text = "judge") -> None:
         ModelJudge.__init__(self, alias)
-        self.criteria = criteria
+        self.criteria = self.checked("criteria", criteria, Text)
         said = ("reason", "a_strengths", "a_weaknesses", "b_strengths", "b_weaknesses")
         self._schema = object_schema(
             winner={"type": "string", "enum": list(SCORES)}, **dict.fromkeys(said, TEXT)
@@ -95,9 +96,9 @@ class HumanPreferenceLoss(_Preference, HumanLoss[PreferenceAnswer]):
 
     answer_type = PreferenceAnswer
 
-    def __init__(self, criteria: str, require_reason: bool = True, desk: FeedbackDesk | None = None) -> None:
+    def __init__(self, criteria: Text, require_reason: bool = True, desk: FeedbackDesk | None = None) -> None:
         HumanLoss.__init__(self, desk)
-        self.criteria = criteria
+        self.criteria = self.checked("criteria", criteria, Text)
         self.require_reason = require_reason
 
     def question(self, output: Any, target: Any = None, context: Context | None = None) -> PreferenceQuestion:

@@ -7,7 +7,7 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from optimization.core.bounds import TwoOrMore
+from optimization.core.bounds import Text, TwoOrMore
 from optimization.core.values import Value, unwrap
 from optimization.losses.agreement import pooled, weighed_mean
 from optimization.losses.answers import ranking_problems
@@ -85,9 +85,9 @@ class _Ranking(ComparingLoss):
 class LLMRankingLoss(_Ranking, ModelJudge):
     """A model gives the order."""
 
-    def __init__(self, criteria: str, n: TwoOrMore | None = None, alias: str = "judge") -> None:
+    def __init__(self, criteria: Text, n: TwoOrMore | None = None, alias: Text = "judge") -> None:
         ModelJudge.__init__(self, alias)
-        self.criteria = criteria
+        self.criteria = self.checked("criteria", criteria, Text)
         self.n = self._outputs_wanted(n)
 
     async def judge_distinct(
@@ -127,13 +127,13 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
 
     def __init__(
         self,
-        criteria: str,
+        criteria: Text,
         n: TwoOrMore | None = None,
         allow_ties: bool = False,
         desk: FeedbackDesk | None = None,
     ) -> None:
         HumanLoss.__init__(self, desk)
-        self.criteria = criteria
+        self.criteria = self.checked("criteria", criteria, Text)
         self.n = self._outputs_wanted(n)
         self.allow_ties = allow_ties
 

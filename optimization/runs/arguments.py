@@ -70,7 +70,8 @@ def arguments_check(target: Callable[..., Any], args: Mapping[str, Any]) -> dict
         said: dict[str, list[str]] = {}
         for found in error.errors():
             unknown = found["type"] == "extra_forbidden" and len(found["loc"]) == 1
-            message = f"no such argument; it takes {known}" if unknown else found["msg"]
+            own = found.get("ctx", {}).get("error")
+            message = f"no such argument; it takes {known}" if unknown else str(own or found["msg"])
             said.setdefault(pointer_into(args, found["loc"]), []).append(message)
         raise ArgumentError(
             target.__name__, [(pointer, "; or: ".join(messages)) for pointer, messages in said.items()]

@@ -25,7 +25,7 @@ def misfits(trainer: Trainer, guides: Mapping[Split, Judge], targets: Targets) -
             yield (
                 split,
                 f"{name} decides by scores, and {_name(losses[split])} gives none. Use a loss with scores "
-                "(rubric, verifier), or an algorithm that needs none: MinibatchAlgorithm.",
+                "(rubric, verifier), or an algorithm that needs none: MinibatchAlgorithm without ensure_improvement.",
             )
     learns_from = losses.get("train")
     if learns_from is not None and learns_from.compares:

@@ -119,7 +119,8 @@ def _above_the_bars(logger: logging.Logger, streams: set[int]) -> Iterator[None]
     while found is not None:
         for handler in found.handlers:
             if isinstance(handler, logging.StreamHandler) and id(handler.stream) in streams:
-                moved.append((handler, handler.setStream(sys.stderr)))
+                moved.append((handler, handler.stream))  # setStream answers None where nothing changes
+                handler.setStream(sys.stderr)
         found = found.parent if found.propagate else None
     try:
         yield

@@ -23,6 +23,10 @@ THREE = {"name": "MinibatchAlgorithm", "args": {"num_samples": 3}}
 LOSS = {"name": "HumanRubricLoss", "args": RUBRIC}
 
 
+def rubric_loss(**changes: Any) -> dict[str, Any]:
+    return {"loss": {"name": "HumanRubricLoss", "args": {**RUBRIC, **changes}}}
+
+
 def config(**changes: Any) -> dict[str, Any]:
     trainer = {"name": "MinibatchAlgorithm", "args": {"batch_size": 2}}
     whole = {
@@ -160,6 +164,15 @@ def test_an_annotator_follows_the_run_but_not_its_outputs(operating: Caller, jud
         ({"loss": {"name": "HumanRubricLoss", "args": {"criteria": "Good?"}}}, "#/config/loss/args/rubric"),
         ({"loss": {"name": "HumanRubricLoss", "args": {**RUBRIC, "desk": "x"}}}, "#/config/loss/args/desk"),
         ({"loss": {"name": "VerifierLoss", "args": {"verifier": "nothing"}}}, "#/config/loss/args"),
+        (rubric_loss(criteria=" "), "#/config/loss/args/criteria"),
+        (rubric_loss(rubric=[]), "#/config/loss/args/rubric"),
+        (rubric_loss(rubric=[{"score": 1, "label": "no"}] * 2), "#/config/loss/args/rubric"),
+        (rubric_loss(aspects=[{"name": "Tone"}] * 2), "#/config/loss/args/aspects"),
+        (
+            {"loss": {"name": "HumanFeedbackLoss", "args": {"prompt_template": "Is {reply} good?"}}},
+            "#/config/loss/args/prompt_template",
+        ),
+        ({"judge": {"name": "LLMFeedbackLoss", "args": {"alias": ""}}}, "#/config/judge/args/alias"),
         ({"loss": {"name": "CompositeLoss", "args": {"losses": 5}}}, "#/config/loss/args/losses"),
         ({"loss": {"name": "CompositeLoss", "args": {"losses": [[BAD, 1]]}}}, f"{MEMBER}/args/rubric"),
         ({"loss": {"name": "CompositeLoss", "args": {"losses": [[{"name": "No"}, 1]]}}}, MEMBER),

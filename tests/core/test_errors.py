@@ -59,7 +59,7 @@ async def test_a_reply_that_no_reader_can_take_is_repaired_once_and_then_an_erro
     schema = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
     model = Model([reply, reply])
 
-    with pytest.raises(ReplyError, match="^LLMInference '': the model behind 'a'") as caught:
+    with pytest.raises(ReplyError, match="^LLMInference: the model behind 'a'") as caught:
         await LLMInference("a", response_format=schema).bind(model)("?")
     assert caught.value.raw_reply == reply
     assert len(caught.value.problem) < 400

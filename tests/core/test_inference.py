@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import BaseModel
 
@@ -27,6 +29,22 @@ async def test_the_prompt_goes_behind_the_system_prompt_with_the_settings() -> N
         ("user", "Hi"),
     ]
     assert (request.temperature, request.max_tokens, request.response_schema) == (0.5, 9, None)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("alias", ""),
+        ("alias", 3),
+        ("temperature", -1),
+        ("temperature", "hot"),
+        ("max_tokens", 0),
+        ("max_tokens", 1.5),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_its_name(argument: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^The {argument} of an LLMInference: "):
+        LLMInference(**{"alias": "fast", argument: value})
 
 
 async def test_without_a_system_prompt_there_is_one_message() -> None:

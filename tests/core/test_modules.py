@@ -169,6 +169,8 @@ def test_load_state_dict_changes_nothing_if_a_name_is_unknown() -> None:
         module.load_state_dict({"first.suffix": "one", "third.suffix": "three"})
     with pytest.raises(TypeError, match=r"second\.suffix"):
         module.load_state_dict({"first.suffix": "one", "second.suffix": 2})  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match=r"dict of texts by parameter name, not \['one'\]"):
+        module.load_state_dict(["one"])  # type: ignore[arg-type]
     assert module.state_dict() == {"first.suffix": "1", "second.suffix": "2"}
 
 

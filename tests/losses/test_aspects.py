@@ -93,7 +93,7 @@ def test_an_answer_has_a_level_of_each_aspect_and_its_score_is_made_of_them() ->
 
 def test_aspects_have_distinct_names() -> None:
     with pytest.raises(ValueError, match="aspects of HumanRubricLoss .* “Tone” is there twice: rename one"):
-        HumanRubricLoss("", LEVELS, aspects=[Aspect(name="Tone"), Aspect(name="Tone")])
+        HumanRubricLoss("Good?", LEVELS, aspects=[Aspect(name="Tone"), Aspect(name="Tone")])
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_aspects_have_distinct_names() -> None:
 )
 def test_an_aspect_that_is_none_is_refused_in_words(aspect: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        LLMRubricLoss("", LEVELS, aspects=[aspect])
+        LLMRubricLoss("Good?", LEVELS, aspects=[aspect])
 
 
 def test_an_answer_that_lacks_an_aspect_or_its_level_is_a_value_error() -> None:

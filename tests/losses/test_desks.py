@@ -47,6 +47,18 @@ async def test_a_desk_gives_a_list_of_answers() -> None:
         await HumanRubricLoss("helpful?", LEVELS, desk=Single())("x")  # type: ignore[arg-type]
 
 
+def test_what_is_no_desk_is_refused_where_the_loss_is_made() -> None:
+    with pytest.raises(
+        TypeError, match=r"desk of HumanRubricLoss has an async ask\(question\).*'the desk' has none"
+    ):
+        HumanRubricLoss("helpful?", LEVELS, desk="the desk")  # type: ignore[arg-type]
+
+
+def test_a_script_of_one_answer_is_a_list_too() -> None:
+    with pytest.raises(TypeError, match=r"list of answers; write \[...\] also around one"):
+        ScriptedDesk(RubricAnswer(3, ["a"]))  # type: ignore[arg-type]
+
+
 async def test_a_desk_that_holds_nothing_yet_is_a_desk() -> None:
     class Empty(ScriptedDesk):
         def __len__(self) -> int:

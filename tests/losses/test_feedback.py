@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from optimization.core import ReplyError, Value, ValueKind
@@ -53,11 +55,17 @@ def test_the_prompt_template_is_what_people_are_asked() -> None:
     assert loss.question(Value(ValueKind.TEXT, "{this}"), "that").criteria == "Is {this} like that? {yes}"
 
 
-def test_a_slot_that_nothing_fills_is_refused_where_the_loss_is_made() -> None:
-    with pytest.raises(
-        ValueError, match=r"prompt_template of HumanFeedbackLoss has {ticket}.*{output}, {target}, {context}"
-    ):
-        HumanFeedbackLoss("Is {output} right for {ticket}?")
+@pytest.mark.parametrize("slot", ["{ticket}", "{output.title}", "{0}", "{}", "{output!r}"])
+def test_a_slot_that_nothing_fills_is_refused_where_the_loss_is_made(slot: str) -> None:
+    told = f"prompt_template of HumanFeedbackLoss: it has {slot}, and what is filled in is {{output}}, {{target}}, {{context}}"
+    with pytest.raises(ValueError, match=re.escape(told)):
+        HumanFeedbackLoss(f"Is {{output}} right for {slot}?")
+
+
+def test_json_in_a_prompt_template_stays_as_it_is() -> None:
+    loss = HumanFeedbackLoss('Is {output} like {"city": "Ulm"}, { or }?')
+
+    assert loss.question("x").criteria == 'Is x like {"city": "Ulm"}, { or }?'
 
 
 def test_an_answer_to_another_kind_of_question_is_refused() -> None:

@@ -42,6 +42,18 @@ def test_every_loss_is_a_module_under_its_class_name() -> None:
     assert all(issubclass(loss, LossModule) and issubclass(loss, Module) for loss in LOSSES.values())
 
 
+@pytest.mark.parametrize("blank", ["", " \n", None, 3])
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"VerifierLoss", "CompositeLoss"}))
+def test_criteria_and_alias_that_say_nothing_are_refused_by_their_names(name: str, blank: Any) -> None:
+    arguments: dict[str, Any] = {"rubric": LEVELS} if "Rubric" in name else {}
+    if "Feedback" not in name:
+        arguments["criteria"] = "Good?"
+    for argument in {"criteria", "alias"} & inspect.signature(LOSSES[name]).parameters.keys():
+        if argument in arguments or argument == "alias":
+            with pytest.raises(ValueError, match=f"^The {argument} of {name}: "):
+                LOSSES[name](**arguments | {argument: blank})
+
+
 async def test_a_plain_function_becomes_a_loss() -> None:
     async def slow(output: str, target: str, context: dict[str, Any]) -> str:
         return f"{output} {target} {context}"
@@ -49,6 +61,14 @@ async def test_a_plain_function_becomes_a_loss() -> None:
     value = await LossModule(slow)("o", "t", context={"a": 1})
 
     assert value == Value(ValueKind.STRUCTURED, [["o t {'a': 1}"]], ref="LossModule")
+
+
+async def test_a_plain_function_gives_a_score_as_a_guide_does() -> None:
+    value = await LossModule(lambda output, target, context: (0.25, ["Greet.", "Sign."]))("o")
+    assert (value.score, value.payload) == (0.25, [["Greet.", "Sign."]])
+
+    with pytest.raises(ValueError, match="a score is 0 to 1"):
+        await LossModule(lambda output, target, context: (25, "Greet."))("o")
 
 
 async def test_a_subclass_must_say_how_it_judges() -> None:
@@ -111,7 +131,7 @@ async def test_a_loss_is_bound_like_any_module() -> None:
 
     assert loss.bind(model) is loss
     assert unwrap(await loss("x")) == [["Greet."]]
-    with pytest.raises(RuntimeError, match="LLMFeedbackLoss '' is not bound"):
+    with pytest.raises(RuntimeError, match="LLMFeedbackLoss is not bound"):
         await LLMFeedbackLoss()("x")
 
 

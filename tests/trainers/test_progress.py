@@ -104,6 +104,17 @@ def test_a_log_on_the_terminal_is_written_above_the_bars_and_then_as_before(
     assert screen.frames[-1].startswith("training")
 
 
+def test_a_log_goes_on_after_bars_that_no_terminal_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    file, logger = io.StringIO(), logging.Logger("mine")
+    monkeypatch.setattr(sys, "stderr", file)
+    logger.addHandler(logging.StreamHandler())
+    with RichProgress(MinibatchAlgorithm(), logger=logger):
+        logger.warning("during")
+    logger.warning("after")
+    assert file.getvalue().splitlines()[0] == "during"
+    assert file.getvalue().splitlines()[-1] == "after"
+
+
 async def test_outputs_are_shown_on_the_terminal_where_no_log_is_set_up(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
