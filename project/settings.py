@@ -72,7 +72,9 @@ def _database() -> dict[str, object]:
             "PORT": str(url.port or ""),
             "CONN_MAX_AGE": 60,
             # Statements of the hot paths are planned once a connection (optimization.models.prepared).
-            "OPTIONS": {"prepare_threshold": 0},
+            "OPTIONS": {
+                "prepare_threshold": 0 if _flag("HANDGRAD_PREPARED_STATEMENTS", default=True) else None
+            },
             "TEST": {"NAME": os.environ.get("HANDGRAD_TEST_DATABASE", "test_handgrad")},
         }
     raise ImproperlyConfigured(

@@ -71,7 +71,7 @@ class GivenAnswer:
         if request.state == RequestState.OPEN:
             return Fate("waits", "Waits for others to answer the same question")
         if request.run.iteration > request.iteration:
-            return Fate("stopped", f"Read; iteration {self.iteration} kept the prompts as they were")
+            return Fate("stopped", f"Read in iteration {self.iteration}; no change rests on it")
         return Fate("acts", f"Waits for the step of iteration {self.iteration}")
 
 

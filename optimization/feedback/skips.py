@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
@@ -40,7 +42,17 @@ def skip_undo(*, request: FeedbackRequest, user: User) -> Claim:
     Claim.objects.filter(
         user=user, state=ClaimState.ACTIVE, ahead=False, request__workspace=locked.workspace_id
     ).update(ahead=True)
-    return Claim.objects.create(request=locked, user=user, fence=locked.fence, expires_at=now + hold_time())
+    return _hold_again(locked, user, now + hold_time())
+
+
+def _hold_again(locked: FeedbackRequest, user: User, expires_at: datetime) -> Claim:
+    """The hold that the skip ended, under a new fence: it keeps its place before what was reserved after it."""
+    ended = Claim.objects.filter(request=locked, user=user, state=ClaimState.RELEASED)
+    claim = ended.order_by("pk").last() or Claim(request=locked, user=user)
+    claim.state, claim.ahead = ClaimState.ACTIVE, False
+    claim.fence, claim.expires_at = locked.fence, expires_at
+    claim.save()
+    return claim
 
 
 def skips_of(*, workspace: Workspace, user: User) -> QuerySet[Skip]:

@@ -145,6 +145,32 @@ def test_a_remark_that_was_written_twice_is_written_again_with_one_key(page: Pag
     assert Answer.objects.latest("pk").body["improvements"] == ["Give a date", "Name the refund"]
 
 
+def test_a_remark_of_an_answer_that_is_changed_was_written_once(page: Page) -> None:
+    page.keyboard.press("2")
+    page.keyboard.press("i")
+    page.keyboard.type("Give a date")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    page.keyboard.press("u")
+    expect(page.get_by_text("You have answered this.")).to_be_visible()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+    expect(page.locator("[data-again]")).to_be_hidden()
+
+
+def test_writing_goes_on_after_what_is_there(page: Page) -> None:
+    page.keyboard.press("i")
+    page.keyboard.type("Give a date")
+    page.keyboard.press("Escape")
+    page.reload()
+    field = page.get_by_label("What would make it better?")
+    expect(field).to_have_value("Give a date")
+    page.keyboard.press("i")
+    page.keyboard.type(" soon")
+    expect(field).to_have_value("Give a date soon")
+
+
 def test_how_it_will_be_read_is_shown_before_it_is_sent(page: Page) -> None:
     page.keyboard.press("2")
     page.keyboard.press("i")

@@ -176,7 +176,7 @@ def test_my_answers_say_what_became_of_them(desk: Client, scene: Scene) -> None:
     assert "Waits for the step of iteration 1" in html
     scene.run.iteration = 1
     scene.run.save()
-    assert "iteration 1 kept the prompts as they were" in desk.get("/answers/").content.decode()
+    assert "Read in iteration 1; no change rests on it" in desk.get("/answers/").content.decode()
 
 
 def test_an_answer_can_be_changed_and_every_version_is_kept(desk: Client, scene: Scene) -> None:

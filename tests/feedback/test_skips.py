@@ -6,11 +6,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from optimization.feedback.ahead import reservations_of
 from optimization.feedback.errors import HoldLost
 from optimization.feedback.services import (
     answer_submit,
     claim_ahead,
     claim_next,
+    claim_renew,
     request_skip,
     requests_withdraw,
     skip_undo,
@@ -48,6 +50,36 @@ def test_it_comes_first_and_what_was_in_hand_after_it(
     answer_submit(request=passed_on, user=dana, fence=claim.fence, client_key="k", body=GOOD)
     assert held(scene, dana) == following
     assert not Skip.objects.exists()
+
+
+def test_taking_back_two_keeps_their_order(scene: Scene, dana: User, passed_on: FeedbackRequest) -> None:
+    third = scene.ask(rubric("Third"))
+    claim_ahead(workspace=scene.workspace, user=dana)
+    second = held(scene, dana).request
+    request_skip(request=second, user=dana)
+    skip_undo(request=second, user=dana)
+    skip_undo(request=passed_on, user=dana)
+    order = [claim.request for claim in reservations_of(dana.pk, scene.workspace.pk)]
+    assert order == [passed_on, second, third]
+
+
+def test_what_was_taken_back_is_not_said_to_be_put_off(
+    client: Client, scene: Scene, dana: User, passed_on: FeedbackRequest
+) -> None:
+    client.force_login(dana)
+    skip_undo(request=passed_on, user=dana)
+    html = client.get("/judge/").content.decode()
+    assert "First" in html
+    assert "you put off" not in html
+
+
+def test_the_hold_before_the_skip_answers_no_more(dana: User, scene: Scene) -> None:
+    first = scene.ask()
+    before = held(scene, dana).fence
+    request_skip(request=first, user=dana)
+    assert skip_undo(request=first, user=dana).fence != before
+    with pytest.raises(HoldLost):
+        claim_renew(request=first, user=dana, fence=before)
 
 
 def test_taking_it_back_takes_one_place(dana: User, passed_on: FeedbackRequest) -> None:

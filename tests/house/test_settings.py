@@ -87,3 +87,14 @@ def test_every_variable_that_is_read_is_documented() -> None:
     )
 
     assert [name for name in read if f"`{name}`" not in DOCUMENTED and name != "XDG_DATA_HOME"] == []
+
+
+def test_statements_are_not_prepared_where_a_pooler_would_mix_them_up(tmp_path: Path) -> None:
+    program = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS'])"
+    database = {"DATABASE_URL": "postgresql://somebody@127.0.0.1:1/nowhere"}
+    shell = ("shell", "--no-imports", "-v", "0", "-c", program)
+    kept = manage(*shell, data=tmp_path, **database)
+    plain = manage(*shell, data=tmp_path, HANDGRAD_PREPARED_STATEMENTS="0", **database)
+
+    assert "{'prepare_threshold': 0}" in kept.stdout, kept.stderr
+    assert "{'prepare_threshold': None}" in plain.stdout, plain.stderr

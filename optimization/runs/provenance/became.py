@@ -46,8 +46,12 @@ class Use:
         what = f"{counted(new, 'new sentence')} in {names}" if new else "no prompt changed"
         score = ""
         if self.before is not None and self.after is not None:
-            score = f", and the score went from {self.before:.2f} to {self.after:.2f}"
+            score = f", and the score {_moved(f'{self.before:.2f}', f'{self.after:.2f}')}"
         return f"Used in iteration {self.iteration_name}: {what}{score}."
+
+
+def _moved(before: str, after: str) -> str:
+    return f"stayed at {after}" if before == after else f"went from {before} to {after}"
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,11 @@ def _not_used(answer: Answer) -> str:
     iteration = Iteration.objects.filter(run=run, number=request.iteration).first()
     if iteration is not None and iteration.finished_at is None:
         return f"Not used yet: iteration {name} still waits for other answers or for its step."
-    if run.steps.filter(iteration=request.iteration).exists():
+    stepped = run.steps.filter(iteration=request.iteration).exists()
+    if stepped and answer.late:
         return f"Not used yet: it came after the step of iteration {name} was taken."
+    if stepped:
+        return f"Read in iteration {name}. No change that its step made rests on it."
     return (
         f"Read in iteration {name}, which kept the prompts as they were: what was proposed was not better, or nothing was "
         "to be changed."

@@ -13,7 +13,7 @@ const SINGLE = {
   u: () => press("undo"),
   h: () => press("read"),
   a: () => verdict()?.querySelector("[data-again] button")?.click(),
-  i: () => (openNote() ?? verdict()?.querySelector("[data-write]"))?.focus(),
+  i: () => goOnWriting(openNote() ?? verdict()?.querySelector("[data-write]")),
   "?": () => showSheet(),
 };
 
@@ -72,6 +72,12 @@ const openNote = () => {
   const output = verdict()?.querySelector(".board__row--active")?.dataset.output;
   return output && document.getElementById(`note_${output}`);
 };
+
+// After what is there already.
+function goOnWriting(field) {
+  field?.focus();
+  field?.setSelectionRange(field.value.length, field.value.length);
+}
 
 // What has this key among those that press it.
 function choose(key, root) {

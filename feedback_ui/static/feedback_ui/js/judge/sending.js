@@ -55,12 +55,13 @@ function send(form, address) {
   if (form === verdict()) takeTime(form);
   const request = verdict()?.dataset.request;
   const isAnswer = form === verdict() && address === form.action;
-  const whenAway = isAnswer && !form.hasAttribute("data-edit") ? () => keepForLater(form) : undefined;
+  const isEdit = form.hasAttribute("data-edit");
+  const whenAway = isAnswer && !isEdit ? () => keepForLater(form) : undefined;
   const whenDone = () => {
     if (!isAnswer) return;
     forget(request);
     drop(request);
-    remember(body.get("improvements"));
+    if (!isEdit) remember(body.get("improvements"));
   };
   const body = new FormData(form);
   const headers = { "Desk-Ahead": aheadNames(), ...(isAnswer && countedLately() && { "Desk-Counted": "lately" }) };
