@@ -4,7 +4,8 @@
    proposals stay, each under the key of its place.
 2. The run is pinned to the code as it is, and stands where the iteration began.
 3. What the code now asks under the same key with the same words is answered from what is stored; where it asks something
-   else, both are kept. A step that was taken already stays too: the new one is its declared revision.
+   else, both are kept. A step that was taken already stays too: the new one is its declared revision. A policy's is
+   taken back, with the weights that it made.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from optimization.models import (
     Iteration,
     LateReading,
     Run,
+    RunKind,
     RunState,
     WorkItem,
     WorkState,
@@ -28,6 +30,7 @@ from optimization.runs.engine.pins import STATE_SCHEMA, pins_now
 from optimization.runs.events import event_emit
 from optimization.runs.fork import optimizer_state_at
 from optimization.runs.people import name_of
+from optimization.runs.policy.past import step_take_back
 from optimization.runs.signals import run_due
 from optimization.runs.states import Conflict, run_move
 
@@ -41,6 +44,8 @@ def run_restart(*, run: Run, user: User) -> Run:
     _check(run)
     run.effects.filter(iteration=run.iteration).delete()
     Iteration.objects.filter(run=run, number=run.iteration).update(train_score=None, changed=[], note="")
+    if run.kind == RunKind.POLICY:
+        step_take_back(run)
     _newest_counts(run)
     deadlines_resume(run)
     run.pins = pins_now(run)

@@ -14,13 +14,16 @@ from optimization.accounts.permissions import PERMISSIONS
 from optimization.accounts.tokens import token_create
 from optimization.models import Checkpoint, PolicyStep, Role, RolloutGroup, Run, RunState, Score, Workspace
 from optimization.runs.policy.selectors import compared
+from optimization.runs.policy.storage import folder_let_go
 from optimization.runs.policy.work import checkpoints_prune
+from optimization.runs.replays import run_replay
 from optimization.runs.services import LaunchError, run_fork
 from tests.api.conftest import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Launch = Callable[..., Run]
 Play = Callable[[Run], Run]
+WITHOUT_TESTS = {"eval_frequency": 0}
 
 
 def weights(run: Run, key: str = "step-3") -> bytes:
@@ -89,28 +92,42 @@ def test_what_was_sampled_ahead_is_sampled_anew_and_no_prompt_is_left_out(
     assert rows(parent) == before
 
 
-def test_a_folder_that_both_have_goes_with_the_last_of_them(
+def test_the_weights_that_a_fork_began_with_stay_when_its_parent_lets_go_of_them(
     launch: Launch, play: Play, operator: User
 ) -> None:
-    parent = play(launch(iterations=1, checkpoints_kept=2, args={"eval_frequency": 0}))
-    fork = run_fork(run=parent, user=operator, iteration=1, iterations=4)
-    longer = run_fork(run=parent, user=operator, iteration=1, iterations=4)
+    parent = play(launch(iterations=1, checkpoints_kept=2, args=WITHOUT_TESTS))
+    fork = play(run_fork(run=parent, user=operator, iteration=1, iterations=5))
     folder = Path(Checkpoint.objects.get(run=parent).path)
 
-    play(fork)
-    checkpoints_prune(fork)
-    assert Checkpoint.objects.get(run=fork, key="step-1").removed_at is not None
-    assert folder.is_dir()
+    longer = play(run_fork(run=fork, user=operator, iteration=5, iterations=6))
     Checkpoint.objects.filter(run=parent).update(removed_at="2026-01-01T00:00:00Z")
-    play(longer)
-    checkpoints_prune(longer)
-    assert not folder.exists()
+    checkpoints_prune(parent)
+    checkpoints_prune(fork)
+
+    kept = Checkpoint.objects.filter(run=fork, removed_at=None).order_by("step").values_list("key", flat=True)
+    assert list(kept) == ["step-1", "step-4", "step-5"]
+    assert folder.is_dir()
+    assert run_replay(fork).equal
+    assert run_replay(longer).equal
+
+
+def test_a_folder_goes_with_the_last_run_that_has_it(launch: Launch, play: Play, operator: User) -> None:
+    parent = play(launch(iterations=3, checkpoints_kept=2, args=WITHOUT_TESTS))
+    fork = run_fork(run=parent, user=operator, iteration=3, iterations=4)
+    mine, shared = (Path(Checkpoint.objects.get(run=parent, key=key).path) for key in ("step-2", "step-3"))
+
+    for run in (parent, fork):
+        Checkpoint.objects.filter(run=run).update(removed_at="2026-01-01T00:00:00Z")
+        folder_let_go(str(mine))
+        folder_let_go(str(shared))
+        assert not mine.exists()
+        assert shared.exists() == (run == parent)
 
 
 def test_weights_that_were_removed_cannot_be_forked_from_and_the_words_say_which_can(
     launch: Launch, play: Play, operator: User
 ) -> None:
-    parent = play(launch(iterations=5, checkpoints_kept=2, args={"eval_frequency": 0}))
+    parent = play(launch(iterations=5, checkpoints_kept=2, args=WITHOUT_TESTS))
     kept = Checkpoint.objects.filter(run=parent, removed_at=None).order_by("step")
     words = ", ".join(str(each.step) for each in kept)
 

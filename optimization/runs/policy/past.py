@@ -1,15 +1,18 @@
-"""The past that a policy's runs share: what a fork takes over of its parent, and where a batch of its past lies."""
+"""The past of a policy's runs: what a fork takes over of its parent, and what is taken back of an iteration begun anew."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
-from optimization.models import Checkpoint, RolloutSource, Run, Score
+from optimization.models import Checkpoint, PolicyStep, RolloutSource, Run, Score
 from optimization.runs.checks import LaunchError
 from optimization.runs.policy.launch import OFF, policy_trainer
+from optimization.runs.policy.storage import folder_let_go
 from optimization.trainers.effects import TrainerState
 from optimization.trainers.plan import PlanError
 
@@ -73,6 +76,17 @@ def policy_past_share(run: Run, fork: Run) -> None:
             )
             for score in Score.objects.filter(run=run, position=fork.iteration)
         )
+
+
+def step_take_back(run: Run) -> None:
+    """The step that the running iteration has taken goes, with its weights, and is taken anew.
+
+    No fork shares these: one begins with the weights that an iteration began with.
+    """
+    PolicyStep.objects.filter(run=run, iteration=run.iteration).delete()
+    for checkpoint in Checkpoint.objects.filter(run=run, iteration=run.iteration + 1):
+        checkpoint.delete()
+        transaction.on_commit(partial(folder_let_go, checkpoint.path))
 
 
 def lineage_of(run: Run, checkpoint: str) -> Iterator[Run]:

@@ -60,10 +60,10 @@ class StepsReplay:
             return StepAgain(problem=NO_TORCH)
         number = item.payload["step"] + 1
         output = self._folder / f"step-{number}"
-        job = await bench.read(partial(self._job, item, bench, output))
         first_on = await bench.read(partial(_device_of, item))
         compute = config.compute
         try:
+            job = await bench.read(partial(self._job, item, bench, output))
             async with leased(
                 compute.device, compute.processes, Path(settings.POLICY_DIR) / "devices"
             ) as device:

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
-from optimization.models import WorkItem
+from optimization.models import Checkpoint, WorkItem
 from optimization.policy.rollouts import Prompt, Rollout
 from optimization.runs.policy.config import BEGINNER
 
@@ -40,6 +40,12 @@ def base_path(base: str) -> str:
 
 def folder_size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def folder_let_go(path: str) -> None:
+    """Remove a checkpoint's folder, unless a run still has it: a fork shares its parent's."""
+    if not Checkpoint.objects.filter(path=path, removed_at=None).exists():
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def jobs_sweep(item: WorkItem) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,6 +39,7 @@ from optimization.runs.policy.settling import RewardedNow, RolledOutNow, Trained
 from optimization.runs.policy.storage import (
     base_path,
     checkpoint_folder,
+    folder_let_go,
     folder_size,
     packed,
     rollout_read,
@@ -279,9 +279,10 @@ def _figures(groups: Sequence[RolloutGroup], file: Path) -> dict[int, list[Any]]
 
 
 def checkpoints_prune(run: Run) -> None:
-    """Of the checkpoints the latest stay, as many as the run keeps, and the one with the best test reward.
+    """Of the checkpoints the latest stay, as many as the run keeps, the one with the best test reward, and the one that a
+    fork began with: its first step can be replayed from nothing else.
 
-    A folder that a fork shares is removed by the last run that has it.
+    A folder that a fork shares stays as long as a run has it.
     """
     kept = PolicyRunConfig.model_validate(run.config).checkpoints_kept
     best = (
@@ -289,9 +290,8 @@ def checkpoints_prune(run: Run) -> None:
     )
     present = list(Checkpoint.objects.filter(run=run, removed_at=None).order_by("-step"))
     for checkpoint in present[kept:]:
-        if best is not None and checkpoint.key == best.candidate:
+        begun_with = run.forked_at is not None and checkpoint.iteration <= run.forked_at
+        if begun_with or (best is not None and checkpoint.key == best.candidate):
             continue
-        removed = Checkpoint.objects.filter(pk=checkpoint.pk, removed_at=None).update(removed_at=Now())
-        shared = Checkpoint.objects.filter(path=checkpoint.path, removed_at=None)
-        if removed and not shared.exists():
-            shutil.rmtree(checkpoint.path, ignore_errors=True)
+        if Checkpoint.objects.filter(pk=checkpoint.pk, removed_at=None).update(removed_at=Now()):
+            folder_let_go(checkpoint.path)
