@@ -97,9 +97,9 @@ def test_rows_cost_no_queries_of_their_own(
 ) -> None:
     for run in runs:
         make_waiting(run, [run.created_by])
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         runs_page(workspace, size=1)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         runs_page(workspace, size=7)
 
 

@@ -120,7 +120,7 @@ def test_fifty_runs_cost_as_many_queries_as_one(
     runs = [make_run(workspace, members["operator"].user) for _ in range(3)]
     for run in runs:
         make_waiting(run, [members["annotator"].user])
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         run_statuses(runs[:1])
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         run_statuses(runs)
