@@ -18,7 +18,7 @@ from optimization.accounts.permissions import Action
 from optimization.feedback.errors import FeedbackError
 from optimization.feedback.quality.words import answer_in_words, question_in_words, subject_of
 from optimization.feedback.services import gold_import, gold_mark
-from optimization.models import Answer, Gold
+from optimization.models import Answer, Audience, Gold
 
 SHOWN = 200
 FAULTS = 8
@@ -65,7 +65,7 @@ def gold_page(request: WorkspaceRequest) -> HttpResponse:
             subject_of(gold.question),
             question_in_words(gold.question),
             answer_in_words(gold.question, gold.expected),
-            Answer.objects.filter(request__gold=gold).count(),
+            Answer.objects.filter(request__gold=gold, request__audience=Audience.CHECK).count(),
         )
         for gold in kept[:SHOWN]
     ]
