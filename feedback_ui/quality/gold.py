@@ -16,9 +16,9 @@ from optimization.accounts.middleware import WorkspaceRequest
 from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.feedback.errors import FeedbackError
-from optimization.feedback.quality.words import answer_in_words, question_in_words
+from optimization.feedback.quality.words import answer_in_words, question_in_words, subject_of
 from optimization.feedback.services import gold_import, gold_mark
-from optimization.models import Answer, Gold
+from optimization.models import Answer, Audience, Gold
 
 SHOWN = 200
 FAULTS = 8
@@ -35,6 +35,7 @@ class ImportForm(forms.Form):
 @dataclass(frozen=True)
 class Row:
     gold: Gold
+    subject: str
     asked: str
     expected: str
     answers: int
@@ -61,9 +62,10 @@ def gold_page(request: WorkspaceRequest) -> HttpResponse:
     rows = [
         Row(
             gold,
+            subject_of(gold.question),
             question_in_words(gold.question),
             answer_in_words(gold.question, gold.expected),
-            Answer.objects.filter(request__gold=gold).count(),
+            Answer.objects.filter(request__gold=gold, request__audience=Audience.CHECK).count(),
         )
         for gold in kept[:SHOWN]
     ]

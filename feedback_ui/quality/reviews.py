@@ -16,7 +16,7 @@ from optimization.accounts.permissions import Action
 from optimization.feedback.adjudication import requests_disputed
 from optimization.feedback.errors import FeedbackError
 from optimization.feedback.quality.words import CHOICES, answer_in_words
-from optimization.feedback.services import gold_add, request_adjudicate
+from optimization.feedback.services import gold_keep, request_adjudicate
 from optimization.feedback.texts import lines
 from optimization.losses.questions import ANSWER, QUESTION, PreferenceQuestion, Question, RubricQuestion
 from optimization.models import Answer, FeedbackRequest
@@ -92,12 +92,7 @@ def decide(request: WorkspaceRequest, request_id: int) -> HttpResponse:
             reason=request.POST.get("reason", ""),
         )
         if "gold" in request.POST:
-            gold_add(
-                workspace=request.workspace,
-                question=found.question,
-                expected=made.body,
-                user=request.membership.user,
-            )
+            gold_keep(request=found, expected=made.body, user=request.membership.user)
     except FeedbackError as refused:
         return _page(request, error=str(refused), status=422)
     words = (

@@ -72,9 +72,15 @@ def gold_add(*, workspace: Workspace, question: dict[str, Any], expected: dict[s
 
 def gold_mark(*, answer: Answer, user: User) -> Gold:
     """From now on an answer of somebody is what its question expects."""
-    request = answer.request
     body = {name: value for name, value in answer.body.items() if name != "kind"}
-    return gold_add(workspace=request.workspace, question=request.question, expected=body, user=user)
+    return gold_keep(request=answer.request, expected=body, user=user)
+
+
+def gold_keep(*, request: FeedbackRequest, expected: dict[str, Any], user: User) -> Gold:
+    """Make a gold item of a question that was asked. Whoever has held that one is not shown the item."""
+    gold = gold_add(workspace=request.workspace, question=request.question, expected=expected, user=user)
+    FeedbackRequest.objects.filter(pk=request.pk).exclude(state=RequestState.OPEN).update(gold=gold)
+    return gold
 
 
 Wrong = list[tuple[int, str]]
@@ -139,7 +145,7 @@ def _next_gold(request: FeedbackRequest) -> Gold | None:
         shape=question_shape(QUESTION.validate_python(request.question)),
         active=True,
     )
-    used = Count("requests", filter=Q(requests__run=request.run_id))
+    used = Count("requests", filter=Q(requests__run=request.run_id, requests__audience=Audience.CHECK))
     return fitting.annotate(used=used).order_by("used", "pk").first()
 
 

@@ -6,7 +6,7 @@ from optimization.feedback.assigning import questions_assign
 from optimization.feedback.claims import claim_ahead, claim_next, claim_release, claim_renew
 from optimization.feedback.drafts import draft_load, draft_save
 from optimization.feedback.edits import answer_edit
-from optimization.feedback.gold import gold_add, gold_add_many, gold_import, gold_mark
+from optimization.feedback.gold import gold_add, gold_add_many, gold_import, gold_keep, gold_mark
 from optimization.feedback.panels import member_leave, member_set_role, panel_dissolve, panel_set
 from optimization.feedback.preview import answer_preview
 from optimization.feedback.requests import (
@@ -31,6 +31,7 @@ __all__ = [
     "gold_add",
     "gold_add_many",
     "gold_import",
+    "gold_keep",
     "gold_mark",
     "item_wake",
     "member_leave",

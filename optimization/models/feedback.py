@@ -46,7 +46,7 @@ class FeedbackRequest(models.Model):
 
     `digest` is the question's: one that is the same, word for word, is not asked again but shares the answers of the
     request that it is the `twin_of`. A check has no item: it shows a `gold` item, or mirrors the request `mirror_of`,
-    from `ready_at` on.
+    from `ready_at` on. Of another question `gold` is the item that was made of it: who held it is not shown that.
 
     `deadline` is when its time runs out, NEVER where it does not; `extended` how often it was given more. Of one that
     expired, `stand_in` says who is asked in place of people: "model", or nobody; `stood_in` is the model's answer, with

@@ -104,6 +104,22 @@ def test_an_answered_question_can_be_kept_as_gold(scene: Scene, dana: User, omar
     assert (kept.question, kept.expected["score"]) == (request.question, 4)
 
 
+def test_who_gave_the_answer_is_not_shown_the_item(scene: Scene, dana: User, omar: User) -> None:
+    scene.ask()
+    request = judge(scene, dana, {"score": 4, "improvements": []})
+    assert request
+    gold_mark(answer=request.answers.get(), user=omar)
+    scene.ask(rubric("Another reply"), gold=1.0)
+    assert [judge(scene, dana, {"score": 5}) is not None for _ in range(2)] == [True, False]
+    check = judge(scene, omar, {"score": 4})
+    assert check
+    assert check.audience == Audience.CHECK
+    people = {
+        person.name: person.gold_answers for person in quality_figures(workspace=scene.workspace).people
+    }
+    assert people == {"dana": 0, "omar": 1}
+
+
 def test_an_import_names_each_line_that_is_wrong(scene: Scene, omar: User) -> None:
     import json
 

@@ -91,7 +91,18 @@ class TestAtAGlance:
     def test_the_rehearsal_endpoint_is_named_for_what_it_is(
         self, operator: Client, rehearsal_endpoint: Endpoint
     ) -> None:
-        assert "rehearsal, not a language model" in operator.get("/").content.decode()
+        shown = operator.get("/").content.decode()
+        assert "rehearsal, not a language model" in shown
+        assert "Give it a real endpoint" in shown
+
+    def test_who_may_not_see_endpoints_is_not_led_there(
+        self, browse: Browse, workspace: Workspace, members: Members, rehearsal_endpoint: Endpoint
+    ) -> None:
+        run = make_run(workspace, members["operator"].user)
+        shown = browse("annotator").get(f"/runs/{run.pk}/").content.decode()
+        assert "rehearsal, not a language model" in shown
+        assert "Give it a real endpoint" not in shown
+        assert "The past" not in shown
 
     def test_a_missing_endpoint_is_asked_for(self, operator: Client) -> None:
         assert "There is no endpoint “default” yet" in text(operator.get("/"))

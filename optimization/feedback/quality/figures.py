@@ -116,7 +116,7 @@ def quality_figures(*, workspace: Workspace, run: Run | None = None) -> Quality:
     from optimization.feedback.quality import statistics
 
     asked = [one for one in given if one.answer.request.audience == Audience.PEOPLE]
-    golden = [one for one in given if one.answer.request.gold_id]
+    golden = [one for one in given if _is_gold(one)]
     people = _people(workspace, given)
     hits = [_hit(one) for one in golden]
     return Quality(
@@ -229,7 +229,7 @@ def _person(
     agreed = [close for one in own if (close := _closeness(one, means)) is not None]
     seconds = [one.answer.seconds for one in own if one.answer.seconds > 0]
     hours = {one.answer.created_at.replace(minute=0, second=0, microsecond=0) for one in own}
-    hits = [_hit(one) for one in own if one.answer.request.gold_id]
+    hits = [_hit(one) for one in own if _is_gold(one)]
     places = [one.place for one in own if one.place is not None]
     repeats = _repeats(own)
     earlier, recent = agreed[:-RECENT], agreed[-RECENT:]
@@ -257,6 +257,11 @@ def _closeness(one: Given, means: dict[int, list[tuple[int, tuple[float, ...]]]]
         return None
     columns = zip(one.scores, zip(*others, strict=True), strict=True)
     return 1 - fmean(abs(mine - fmean(theirs)) for mine, theirs in columns)
+
+
+def _is_gold(one: Given) -> bool:
+    """Asked as a gold item, not only kept as one afterwards."""
+    return bool(one.answer.request.gold_id) and one.answer.request.audience == Audience.CHECK
 
 
 def _hit(one: Given) -> bool:
@@ -298,12 +303,8 @@ def _days(asked: list[Given], golden: list[Given]) -> tuple[Day, ...]:
 
 def _day(day: date, given: list[Given], means: dict[int, Any]) -> Day:
     seconds = [one.answer.seconds for one in given if one.answer.seconds > 0]
-    agreed = [
-        close
-        for one in given
-        if not one.answer.request.gold_id and (close := _closeness(one, means)) is not None
-    ]
-    hits = [_hit(one) for one in given if one.answer.request.gold_id]
+    agreed = [close for one in given if not _is_gold(one) and (close := _closeness(one, means)) is not None]
+    hits = [_hit(one) for one in given if _is_gold(one)]
     return Day(
         day=day,
         answers=len(given),
