@@ -65,7 +65,10 @@ def _launched(request: WorkspaceRequest, form: PolicyForm) -> Run | None:
             name=form.cleaned_data["name"],
         )
     except ValidationError as error:
-        form.refuse(("/" + "/".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
+        form.refuse(
+            ("/" + "/".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, "))
+            for fault in error.errors()
+        )
     except LaunchError as error:
         form.refuse(error.errors)
     return None

@@ -89,6 +89,9 @@ def group_page(request: WorkspaceRequest, run_id: int, name: int, index: int) ->
         "earlier": index - 1 if index > 0 else None,
         "later": index + 1 if index + 1 < len(groups) else None,
         "is_measured": any(token.ratio is not None for s in group.samples for token in s.tokens),
+        # Other trainers take a reward as it is.
+        "by_group": run.config["trainer"]["name"] == "GRPOTrainer",
+        "has_reference": any(sample.kl is not None for sample in group.samples),
     }
     return render(request, "policies/group.html", context)
 

@@ -73,13 +73,14 @@ def _invalid(error: ValidationError) -> Refusal:
 
 def _fault(loc: Iterable[Any], message: str) -> Fault:
     """`loc` is (where, argument, path within it ...)."""
+    said = message.removeprefix("Value error, ")
     where, argument, *path = [*loc, ""][:2] + list(loc)[2:]
     if path[:1] == ["config"] and path[1:2] and path[1] in RunKind.values:
         # Which kind of run a configuration was read as is no part of it.
         del path[1]
     if where in {"body", "form", "file"}:
-        return Fault(detail=message, pointer=_pointer("", *path))
-    return Fault(detail=message, parameter=str(argument))
+        return Fault(detail=said, pointer=_pointer("", *path))
+    return Fault(detail=said, parameter=str(argument))
 
 
 def _pointer(base: str, *path: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -262,12 +262,8 @@ class LocalBackend:
         if result.details.get("trained"):
             state.weights = place
         else:
-            logger.warning(
-                "%s, step %d: nothing to learn from in %d groups: in each, all rewards are equal, or there are none.",
-                model.name,
-                state.step,
-                int(result.metrics["groups"]),
-            )
+            reasons = _untrained(result.metrics)
+            logger.warning("%s, step %d: nothing to learn from: %s.", model.name, state.step, reasons)
         if "reward" in result.metrics:
             # They were sampled by the weights before this step.
             state.rewards[before.step] = result.metrics["reward"]
@@ -329,3 +325,14 @@ class LocalBackend:
         partial = folder / ".partial-state.json"
         partial.write_text(state.model_dump_json(indent=1))
         partial.rename(folder / "state.json")
+
+
+def _untrained(metrics: Mapping[str, float]) -> str:
+    """Why a call had nothing to learn from, and what to do about it."""
+    reasons = {
+        "groups_zero_variance": "groups in which all rewards are equal",
+        "trajectories_unscored": "trajectories without a reward",
+        "trajectories_without_log_probs": "trajectories without a choice that has log-probabilities (ask the server for "
+        "logprobs, or allow_training_without_logprobs)",
+    }
+    return ", ".join(f"{words}: {int(metrics[name])}" for name, words in reasons.items() if metrics[name])

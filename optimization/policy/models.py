@@ -73,6 +73,10 @@ def _pretrained(path_or_name: str) -> LanguageModel:
         raise MissingPackage("transformers", f"The model {path_or_name}") from None
     from optimization.policy.pretrained import PretrainedModel
 
+    if Path(path_or_name).is_absolute() and not Path(path_or_name).is_dir():
+        raise CheckpointError(
+            f"The model {path_or_name} cannot be loaded: there is no such folder on this machine."
+        )
     try:
         inner: Any = transformers.AutoModelForCausalLM.from_pretrained(path_or_name)
     except (OSError, ValueError) as error:

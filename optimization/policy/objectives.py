@@ -73,6 +73,7 @@ def reward_to_go(rewards: Tensor, mask: Tensor, discount: float = 1.0) -> Tensor
     _rows(rewards, mask)
     actions = mask.bool()
     to_come = actions.long().flip(1).cumsum(1).flip(1) - 1
+    rewards = rewards if rewards.is_floating_point() else rewards.to(torch.get_default_dtype())
     factors = torch.as_tensor(discount, dtype=rewards.dtype, device=rewards.device) ** to_come.clamp(min=0)
     return _kept(rewards[:, None] * factors, actions)
 

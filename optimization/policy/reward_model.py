@@ -67,7 +67,11 @@ class Trust:
 def comparisons_of_ranking(
     prompt: Prompt, completions: Sequence[str], scores: Sequence[float]
 ) -> list[Comparison]:
-    """Every pair that a ranking, a choice or ratings decide; ties give none."""
+    """Every pair that a ranking, a choice or ratings decide; ties give none. One score a completion, else ValueError."""
+    if len(scores) != len(completions):
+        raise ValueError(
+            f"There are {len(completions)} completions and {len(scores)} scores: give one for each."
+        )
     pairs = ranking_pairs(torch.tensor(scores, dtype=torch.float64)).tolist()
     return [Comparison(prompt, completions[better], completions[worse]) for better, worse in pairs]
 
@@ -133,7 +137,9 @@ class RewardModelTrainer:
         return learned, held_out
 
     def trust(self, comparisons: Sequence[Comparison]) -> Trust:
-        """Accuracy and calibration on these comparisons."""
+        """Accuracy and calibration on these comparisons. Raises ValueError if there are none."""
+        if not comparisons:
+            raise ValueError("There are no comparisons to measure on.")
         difference = self._differences(comparisons)
         right = (difference > 0).double() + 0.5 * (difference == 0).double()
         confidence = torch.sigmoid(difference.abs())
@@ -199,7 +205,7 @@ class RewardModelTrainer:
     def _scores(self, rows: Sequence[Sequence[int]]) -> Tensor:
         size = 2 * self.config.batch_size
         parts = [self._scored(rows[start : start + size]) for start in range(0, len(rows), size)]
-        return torch.cat(parts).double().cpu()
+        return torch.cat(parts).double().cpu() if parts else torch.zeros(0, dtype=torch.float64)
 
     def _scored(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """(n,) scores: the head on the hidden state of each row's last token."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from optimization.backends import LocalBackend, TrainableModel, TrajectoryGroup
+from optimization.backends import LocalBackend, TrainableModel, Trajectory, TrajectoryGroup
 from optimization.policy.jobs import JobFailed
 from tests.backends.test_model import GROUPS
 
@@ -68,6 +68,21 @@ async def test_a_call_with_nothing_to_learn_from_advances_the_step_and_says_so(
     assert (result.step, result.checkpoint_path) == (1, None)
     assert (result.metrics["groups_trainable"], result.metrics["groups_zero_variance"]) == (0, 2)
     assert "nothing to learn from" in caplog.text
+
+
+async def test_why_there_was_nothing_to_learn_from_is_said_for_each_reason(
+    backend: LocalBackend, model: TrainableModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    alike, _ = rewarded(await rolled(backend, model), [1.0, None])
+    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    written = TrajectoryGroup(Trajectory(messages_and_choices=said, reward=reward) for reward in (0.0, 1.0))
+
+    await backend.train(model, [alike, written])
+
+    assert "groups in which all rewards are equal: 1" in caplog.text
+    assert "trajectories without a reward: 1" in caplog.text
+    assert "trajectories without a choice that has log-probabilities" in caplog.text
+    assert "allow_training_without_logprobs): 2" in caplog.text
 
 
 async def test_without_a_checkpoint_the_next_call_goes_on_from_the_weights_all_the_same(

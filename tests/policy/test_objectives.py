@@ -110,6 +110,11 @@ def test_reward_to_go(seed: int, discount: float) -> None:
     close(spread, references.reward_to_go(rewards, drawn.mask, discount))
 
 
+def test_whole_numbers_as_rewards_are_discounted_all_the_same() -> None:
+    found = objectives.reward_to_go(torch.tensor([4]), torch.ones(1, 3), 0.5)
+    assert found.tolist() == [[1.0, 2.0, 4.0]]
+
+
 def test_reward_to_go_counts_actions_and_not_positions() -> None:
     mask = torch.tensor([[0, 1, 0, 1, 1]])
 

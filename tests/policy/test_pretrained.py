@@ -132,7 +132,7 @@ def test_a_trainer_without_components_says_that_there_is_nothing_to_roll_out(tmp
 
 
 def test_a_model_that_is_not_there_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="cannot be loaded"):
+    with pytest.raises(CheckpointError, match="cannot be loaded: there is no such folder"):
         load_model(tmp_path / "nowhere")
 
 

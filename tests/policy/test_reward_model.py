@@ -112,6 +112,18 @@ def test_without_comparisons_there_is_nothing_to_learn_from() -> None:
         trainer().fit([])
 
 
+def test_nothing_is_measured_on_nothing_and_no_rollouts_have_no_scores() -> None:
+    with pytest.raises(ValueError, match="no comparisons to measure on"):
+        trainer().trust([])
+    assert trainer().score([]) == []
+
+
+@pytest.mark.parametrize("scores", [[2.0], [2.0, 1.0, 0.0]])
+def test_a_ranking_has_one_score_a_completion(scores: list[float]) -> None:
+    with pytest.raises(ValueError, match="2 completions and [13] scores"):
+        comparisons_of_ranking(Prompt(text="q"), ["please", "no"], scores)
+
+
 def test_comparisons_of_one_prompt_leave_nothing_to_measure_on() -> None:
     with pytest.raises(ValueError, match="nothing is left to measure on: bring comparisons of more prompts"):
         trainer(held_out=0.01).fit([comparisons(1)[0]])

@@ -92,7 +92,7 @@ def with_arguments(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]
             "#/config/trainer/args/group_size",
             "two",
         ),
-        (with_component(follow_ups=["And?"]), "#/config/components/0", "Only a chat goes on"),
+        (with_component(follow_ups=["And?"]), "#/config/components/0", "^Only a chat goes on"),
         (
             with_component(chat=True, follow_ups=["What of {order}?"]),
             "#/config/components/0/prompt",

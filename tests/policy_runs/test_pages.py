@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from optimization.models import Checkpoint, Run, RunKind, Workspace
+from optimization.models import Checkpoint, PolicyStep, RolloutGroup, Run, RunKind, Workspace
 from optimization.runs.replays import run_replay
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,6 +143,33 @@ def test_a_backends_arguments_are_fields_of_the_form_and_come_back(client: Clien
     assert again["backend"].value() == "LocalBackend"
     facts = client.get(f"/runs/{run.pk}/").content.decode()
     assert "by LocalBackend, PPO" in facts
+
+
+def test_where_no_reference_is_kept_no_kl_is_shown(client: Client, finished: Run) -> None:
+    addresses = [f"/runs/{finished.pk}/{rest}" for rest in ("steps/1/groups/0/", "checkpoints/")]
+    assert all("KL" in text(client, address) for address in addresses)
+    for step in PolicyStep.objects.filter(run=finished):
+        del step.metrics["kl"]
+        step.save(update_fields=["metrics"])
+    for group in RolloutGroup.objects.exclude(figures=None):
+        group.figures = [figures | {"kl": None} for figures in group.figures]
+        group.save(update_fields=["figures"])
+
+    assert not any("KL" in text(client, address) for address in addresses)
+
+
+def test_a_reward_that_was_held_against_no_group_is_shown_without_an_advantage(
+    client: Client, launch: Callable[..., Run], play: Callable[[Run], Run], config: Callable[..., Any]
+) -> None:
+    arguments = config(args={"group_size": 1})["trainer"]["args"]
+    run = play(launch(iterations=1, trainer={"name": "PPOTrainer", "args": arguments}))
+
+    page = text(client, f"/runs/{run.pk}/steps/1/groups/0/")
+
+    assert "mean reward" in page
+    assert "advantage" not in page
+    assert "nothing was learned" not in page
+    assert "all alike" not in text(client, f"/runs/{run.pk}/steps/1/")
 
 
 @pytest.mark.parametrize(

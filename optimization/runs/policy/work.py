@@ -129,7 +129,10 @@ def _let_go(item: WorkItem, stopped: JobStopped | JobCancelled) -> Operation:
         return Return(item)
     if stopped.again and item.errors + 1 < DEATHS_ALLOWED:
         return Return(item, error=str(stopped), counts=True)
-    return Attention(item, f"{stopped} Mend it and press Retry: the last checkpoint is untouched.")
+    return Attention(
+        item,
+        f"{stopped} Mend it and press Retry, or launch again with other settings: the last checkpoint is untouched.",
+    )
 
 
 # -- what a job is made of, read from the database -----------------------------------------------------------
