@@ -15,6 +15,7 @@ from django.urls import reverse
 from feedback_ui.judge.compared import Choice, Place, places_of, sides_of, verdicts_of
 from feedback_ui.judge.levels import Criterion, criteria_of, improvements_rule
 from feedback_ui.judge.submission import values_of
+from optimization.core.values import as_text
 from optimization.feedback.edits import answer_newest
 from optimization.feedback.services import draft_load, question_shown
 from optimization.feedback.showings import body_shown
@@ -33,6 +34,7 @@ TITLES = {
     "preference": "Which is better?",
     "ranking": "In what order do they come, the best first?",
 }
+SHORT = 600
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Part:
 
     name: str
     value: Any
+
+    @property
+    def is_short(self) -> bool:
+        """Stays in one column where parts stand in columns; a longer one goes on in the next."""
+        return len(as_text(self.value)) <= SHORT
 
 
 @dataclass(frozen=True)

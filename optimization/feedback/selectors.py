@@ -11,6 +11,7 @@ from optimization.models import (
     Answer,
     AnswerVersion,
     Application,
+    Audience,
     Claim,
     ClaimState,
     Effect,
@@ -86,9 +87,13 @@ def _doing(run: Run) -> str:
     if run.activity == Activity.PEOPLE:
         if ProposalReview.objects.filter(run=run, decision="", item__state=WorkState.WAITING).exists():
             return f"{name} waits for an operator to decide on its rewritten prompts"
-        asked = FeedbackRequest.objects.filter(run=run, iteration=run.iteration)
-        answered = asked.filter(state=RequestState.ANSWERED).count()
-        return f"{name} waits for others to judge: {answered} of {asked.count()}"
+        asked = FeedbackRequest.objects.filter(run=run, iteration=run.iteration).exclude(
+            audience=Audience.CHECK
+        )
+        states = list(asked.values_list("state", flat=True))
+        if RequestState.DISPUTED in states and RequestState.OPEN not in states:
+            return f"{name} waits for a reviewer to decide where judges differ"
+        return f"{name} waits for others to judge: {states.count(RequestState.ANSWERED)} of {len(states)}"
     done, total = _progress(run)
     return f"{name} is calling models: {done} of {total}" if total else f"{name} is getting ready"
 

@@ -8,7 +8,16 @@ from django.contrib.auth.models import User
 from optimization.feedback.counts import QueueCounts, queue_counts
 from optimization.feedback.selectors import answers_of, queue_waiting_reason
 from optimization.feedback.services import answer_submit, claim_next, request_skip
-from optimization.models import Activity, Audience, Claim, Run, RunState, WorkState
+from optimization.models import (
+    Activity,
+    Audience,
+    Claim,
+    FeedbackRequest,
+    RequestState,
+    Run,
+    RunState,
+    WorkState,
+)
 from tests.feedback.scene import GOOD, Scene, let_expire
 
 
@@ -52,6 +61,19 @@ def test_an_empty_queue_says_which_models_are_called(scene: Scene, dana: User) -
 def test_an_empty_queue_says_that_others_judge(scene: Scene, dana: User) -> None:
     scene.ask(audience=Audience.REHEARSAL)
     assert "waits for others to judge: 0 of 1" in reason(scene, dana)
+
+
+def test_an_empty_queue_counts_no_checks(scene: Scene, dana: User) -> None:
+    scene.ask(audience=Audience.REHEARSAL)
+    check = scene.ask(audience=Audience.REHEARSAL)
+    FeedbackRequest.objects.filter(pk=check.pk).update(audience=Audience.CHECK, lane="")
+    assert "waits for others to judge: 0 of 1" in reason(scene, dana)
+
+
+def test_an_empty_queue_says_that_a_reviewer_decides(scene: Scene, dana: User) -> None:
+    scene.ask()
+    FeedbackRequest.objects.update(state=RequestState.DISPUTED)
+    assert "waits for a reviewer to decide where judges differ" in reason(scene, dana)
 
 
 @pytest.mark.parametrize(
