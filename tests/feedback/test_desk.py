@@ -231,12 +231,12 @@ def test_what_became_of_an_answer_has_a_page_for_its_giver_alone(
         (rubric("A reply"), {"score": "2"}, ["Before it can be sent", "Say what should be better"]),
         (rubric("A reply"), {"score": "5"}, ["Only the score counts: 1.00 of 1."]),
         (
-            PreferenceQuestion(criteria="", outputs=("One", "Two")),
+            PreferenceQuestion(criteria="Which is kinder?", outputs=("One", "Two")),
             {"choice": "A", "reason": "kinder"},
             ["- Preferred. Strength: kinder", "- The other output was better: kinder", "Right"],
         ),
         (
-            RankingQuestion(criteria="", outputs=("One", "Two")),
+            RankingQuestion(criteria="Which is kinder?", outputs=("One", "Two")),
             {"rank_1": "2", "rank_2": "1", "note_1": "cold"},
             ["- cold", "Ranked #1/2.", "Text 2"],
         ),

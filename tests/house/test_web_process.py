@@ -98,6 +98,7 @@ def socket_from(origin: bytes) -> ApplicationCommunicator:
     )
 
 
+@pytest.mark.django_db
 async def test_a_socket_that_does_not_exist_is_closed_with_4404() -> None:
     socket = socket_from(b"http://localhost")
 
@@ -108,6 +109,7 @@ async def test_a_socket_that_does_not_exist_is_closed_with_4404() -> None:
     assert (closed["code"], closed["reason"]) == (4404, "There is no socket at /ws/no-such-thing.")
 
 
+@pytest.mark.django_db
 async def test_a_socket_from_another_site_is_refused() -> None:
     socket = socket_from(b"http://elsewhere.example")
 
