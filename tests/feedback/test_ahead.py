@@ -92,12 +92,12 @@ def test_nothing_is_reserved_for_somebody_with_empty_hands(scene: Scene, dana: U
 
 
 def test_what_the_browser_has_is_not_sent_again(client: Client, scene: Scene, dana: User) -> None:
-    for text in ("One", "Two"):
+    for text in ("The first", "The second"):
         scene.ask(rubric(text))
     client.force_login(dana)
     client.get("/judge/")
     ahead = client.get("/judge/ahead/", headers={"HX-Request": "true"})
-    assert "Two" in ahead.content.decode()
+    assert "The second" in ahead.content.decode()
     held = Claim.objects.get(ahead=False)
     sent = {"fence": held.fence, "client_key": "k", "score": "5"}
     reply = client.post(
@@ -107,7 +107,7 @@ def test_what_the_browser_has_is_not_sent_again(client: Client, scene: Scene, da
     )
     assert reply.headers["Desk-Ahead"] == ahead.headers["Desk-Ahead"]
     assert 'id="counts"' in reply.content.decode()
-    assert "Two" not in reply.content.decode()
+    assert "The second" not in reply.content.decode()
     assert client.get("/judge/ahead/", headers={"HX-Request": "true"}).status_code == 204
 
 
