@@ -28,6 +28,7 @@ from feedback_ui.routing import websocket_urlpatterns
 from project.sockets import unknown_socket
 from project.static_files import static_application
 from project.web_threads import WebThreads
+from workers.nudges import send_by_thread
 
 STATIC_THREADS = WAITING_THREADS = 4
 WAITING = re.compile(r"(/api/v1)?/endpoints/\d+/test/?")
@@ -56,6 +57,7 @@ class ByAddress:
 # Views that cannot be imported stop the process here, rather than every request later.
 list(get_resolver().url_patterns)
 
+send_by_thread()
 application = ProtocolTypeRouter(
     {
         "http": ByAddress(

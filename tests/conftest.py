@@ -18,6 +18,7 @@ from pytest_django.fixtures import Settings
 
 from project.celery import app as celery_app
 from tests.chaos import counts
+from workers import nudges
 from workers.supervisor.broker import resolve_broker, wait_until_redis_answers
 
 CHROMIUM = shutil.which("chromium")
@@ -33,6 +34,7 @@ def pytest_configure() -> None:
     """Nudges and notices of this process stay in it: a test that wants a broker or sockets starts its own."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     celery_app.conf.broker_url = "memory://"
+    nudges.send_by_thread = lambda: None  # a test that imports project.asgi asks for it
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
 """Messages that only hurry: the sweeper finds whatever one of them fails to bring about.
 
 A nudge expires, so that a dead queue does not fill. A broker that is away costs the sender a moment and a log line, and
-whatever is sent in the seconds after it nothing at all.
+whatever is sent in the seconds after it nothing at all. Where people wait for pages a thread sends them: no request waits
+for the broker, and of many answers a second to one run there is one nudge every GATHER seconds.
 """
 
 from __future__ import annotations
@@ -24,19 +25,30 @@ from optimization.models import Run, RunKind, RunState, WorkItem, WorkState
 from optimization.runs.absence import Absence
 from optimization.runs.engine.faults import fault
 from optimization.runs.signals import replay_wanted, run_due
+from optimization.teller import TellerOfProcess
 
 log = structlog.get_logger()
 # `expires` is the worker's to heed; `expiration` is RabbitMQ's, which then hands out nothing that nobody wants any more.
 PERISHES: dict[str, Any] = {"expires": 60, "expiration": 60}
 ITEMS_PER_SHARD = 32
+GATHER = 0.1
 broker_away = Absence()
+Nudge = tuple[Task[[int], None], int]
+_thread: TellerOfProcess[Nudge] = TellerOfProcess("nudges", lambda: _send_all)
+_by_thread = False
+
+
+def send_by_thread() -> None:
+    """From now on this process leaves its nudges to a thread: said once, by one that serves pages."""
+    global _by_thread
+    _by_thread = True
 
 
 def nudge_run(run_id: int) -> None:
     """Ask for `advance` of a run."""
     from workers.tasks import advance
 
-    _send(advance, run_id)
+    _nudge(advance, run_id)
 
 
 def nudge_work(run_id: int) -> None:
@@ -52,7 +64,19 @@ def nudge_work(run_id: int) -> None:
     )
     for kind, count in due:
         for _ in range(min(settings.LLM_WORKERS, math.ceil(count / ITEMS_PER_SHARD))):
-            _send(TASK_OF_KIND[kind], run_id)
+            _nudge(TASK_OF_KIND[kind], run_id)
+
+
+def _nudge(task: Task[[int], None], run_id: int) -> None:
+    if _by_thread:
+        _thread.leave_word((task, run_id), GATHER)
+    else:
+        _send(task, run_id)
+
+
+def _send_all(nudges: set[Nudge]) -> None:
+    for task, run_id in nudges:
+        _send(task, run_id)
 
 
 def _send(task: Task[[int], None], run_id: int) -> None:
@@ -71,7 +95,7 @@ def nudge_replay(run_id: int) -> None:
     from workers.tasks import replay, replay_policy
 
     kind = Run.objects.values_list("kind", flat=True).get(pk=run_id)
-    _send(replay_policy if kind == RunKind.POLICY else replay, run_id)
+    _nudge(replay_policy if kind == RunKind.POLICY else replay, run_id)
 
 
 def _after_commit(nudge: Callable[[int], None], run_id: int) -> None:
@@ -90,5 +114,5 @@ def _replay_wanted(sender: Any, run_id: int, **_: Any) -> None:
 
 @receiver(item_due)
 def _item_due(sender: Any, run_id: int, **_: Any) -> None:
-    _after_commit(nudge_work, run_id)
+    """`advance` asks for workers too."""
     _after_commit(nudge_run, run_id)

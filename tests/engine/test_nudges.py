@@ -78,6 +78,28 @@ def test_a_broker_that_does_not_answer_costs_the_sender_a_moment_and_no_more(
     assert float(sent.stdout.splitlines()[-1]) < 40, "once is waited for it, up to 9 s, and not for each"
 
 
+ANSWERS_BY_THE_DOZEN = """
+import time
+import project.asgi
+from workers import nudges
+def slow(nudge, sent): time.sleep(0.2); names.append((nudge.name, sent))
+names, nudges._send = [], slow
+began = time.monotonic()
+for answer in range(12):
+    for run in (1, 2): nudges.nudge_run(run)
+waited = time.monotonic() - began
+time.sleep(1)
+print(waited < 0.1, sorted(names))
+"""
+
+
+def test_a_process_that_serves_pages_waits_for_no_nudge_and_sends_one_of_many(tmp_path: Path) -> None:
+    told = manage("shell", "-v", "0", "-c", ANSWERS_BY_THE_DOZEN, data=tmp_path)
+    assert told.stdout.strip() == f"True {[('workers.tasks.advance', 1), ('workers.tasks.advance', 2)]}", (
+        told.stderr
+    )
+
+
 WHO_LISTENS = """
 from optimization.feedback.signals import item_due
 from optimization.runs.signals import replay_wanted, run_due
