@@ -70,7 +70,7 @@ def _at_a_glance(request: WorkspaceRequest) -> dict[str, object]:
     default = endpoints_for(request.workspace).get("default")
     return {
         "rows": run_rows(list(runs.order_by("-created_at", "-pk")[:AT_A_GLANCE])),
-        "waiting": queue_counts(workspace=request.workspace, user=request.membership.user).waiting,
+        "waiting": queue_counts(request.membership).waiting,
         "policies": _policies(),
         "has_endpoint": default is not None,
         "rehearsal_endpoint": rehearsal_banner(request.workspace),

@@ -87,7 +87,11 @@ def ahead_name(claim: Claim) -> str:
 
 def _only_counts(request: WorkspaceRequest, name: str, counted: bool) -> HttpResponse:
     """The browser has the next item: it is told so, and gets the line of counts."""
-    shown = HttpResponse() if counted else render(request, "judge/counts.html", {"counts": _counts(request)})
+    shown = (
+        HttpResponse()
+        if counted
+        else render(request, "judge/counts.html", {"counts": queue_counts(request.membership)})
+    )
     shown.headers[AHEAD] = name
     return shown
 
@@ -122,14 +126,10 @@ def _show(
 ) -> HttpResponse:
     """The page, or for the desk's script its regions: without the line of counts where that is `counted`."""
     fragment = wants_fragment(request)
-    counts = None if fragment and counted else _counts(request)
+    counts = None if fragment and counted else queue_counts(request.membership)
     template = "judge/regions.html" if fragment else "judge/page.html"
     told = {"reasons": SKIP_REASONS, "counts": counts, "may_undo": _may_undo(request, counts), **context}
     return render(request, template, told, status=status)
-
-
-def _counts(request: WorkspaceRequest) -> QueueCounts:
-    return queue_counts(workspace=request.workspace, user=request.membership.user)
 
 
 def _may_undo(request: WorkspaceRequest, counts: QueueCounts | None) -> bool:

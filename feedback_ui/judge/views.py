@@ -57,8 +57,7 @@ def ahead(request: WorkspaceRequest) -> HttpResponse:
 @never_cache
 def counts(request: WorkspaceRequest) -> HttpResponse:
     """The line of counts alone."""
-    figures = queue_counts(workspace=request.workspace, user=request.membership.user)
-    return render(request, "judge/counts.html", {"counts": figures})
+    return render(request, "judge/counts.html", {"counts": queue_counts(request.membership)})
 
 
 @requires(Action.FEEDBACK_ANSWER)

@@ -5,25 +5,25 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from optimization.feedback.lanes import lanes_of, waiting
-from optimization.models import Answer, Audience, Claim, FeedbackRequest, Membership, Skip
+from optimization.feedback.lanes import waiting
+from optimization.models import Answer, Audience, Claim, FeedbackRequest, Skip
 
 ASKED = Q(item__isnull=False) | Q(audience=Audience.CHECK)
 """Not what was left of an iteration that was begun anew, until an item asks it again."""
 
 
-def questions_for(member: Membership) -> QuerySet[FeedbackRequest]:
+def questions_for(lane: Q, workspace: int, user: int) -> QuerySet[FeedbackRequest]:
     """What the person could judge now, to be counted: what they have been through is read once, not for each question."""
-    own = {"user": member.user_id}
+    own = {"user": user}
     seen = Claim.objects.filter(**own, request__gold__isnull=False)
     return waiting().filter(
-        Q(lane__in=lanes_of(member)),
+        lane,
         ~Q(pk__in=Answer.objects.filter(**own).values("request")),
         ~Q(pk__in=Skip.objects.filter(**own).values("request")),
         Q(gold=None) | ~Q(gold__in=seen.values("request__gold")),
         Q(ready_at=None) | Q(ready_at__lte=Now()),
         ASKED,
-        workspace=member.workspace_id,
+        workspace=workspace,
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Q
-from django.db.models.functions import Now
-from django.utils import timezone
+from django.db.models import Func, IntegerField, Q, QuerySet, Subquery
+from django.db.models.functions import Now, TruncDay
 
 from optimization.feedback.ahead import reservations_of
 from optimization.feedback.audience import questions_for
-from optimization.models import Answer, Audience, Claim, ClaimState, Membership, Workspace
+from optimization.feedback.lanes import panel_lanes, person_lane, shared_lane, with_lanes
+from optimization.models import Answer, Audience, Claim, ClaimState, Membership
+from optimization.models.prepared import Prepared
 
 COUNT_CAP = 1000
 OTHERS = 2
@@ -34,20 +36,58 @@ class QueueCounts:
         return " and ".join(self.others)
 
 
-def queue_counts(*, workspace: Workspace, user: User) -> QueueCounts:
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Answer.objects.filter(request__workspace=workspace, user=user, created_at__gte=midnight).count()
-    member = Membership.objects.filter(workspace=workspace, user=user).first()
-    waiting = questions_for(member)[:COUNT_CAP].count() if member else 0
-    waiting += reservations_of(user.pk, workspace.pk).filter(ahead=True).count()
-    others = tuple(others_at_work(workspace=workspace, user=user))
-    return QueueCounts(today=today, waiting=waiting, others=others)
+def queue_counts(member: Membership) -> QueueCounts:
+    """Where a member has panels, what waits in their lanes is counted apart."""
+    user, workspace = member.user_id, member.workspace_id
+    figures: Any = _FIGURES.first(
+        membership=member.pk,
+        user=user,
+        workspace=workspace,
+        lane_text=shared_lane(member),
+        own_text=person_lane(user),
+    )
+    waiting = figures.shared + figures.own + figures.reserved
+    if lanes := panel_lanes(figures):
+        waiting += questions_for(Q(lane__in=lanes), workspace, user)[:COUNT_CAP].count()
+    others = _OTHERS(user=user, workspace=workspace)
+    names = tuple(person.first_name or person.get_username() for person in others)
+    return QueueCounts(figures.today, min(waiting, COUNT_CAP), names)
 
 
-def others_at_work(*, workspace: Workspace, user: User) -> list[str]:
-    """First names of other people who hold a question in this moment, OTHERS + 1 at most."""
+class _CountOf(Func):
+    """How many rows a subquery has."""
+
+    template = "(SELECT COUNT(*) FROM %(expressions)s AS counted)"
+    output_field = IntegerField()
+
+
+def _count(rows: QuerySet[Any]) -> _CountOf:
+    return _CountOf(Subquery(rows.values("pk")))
+
+
+def _figures(
+    membership: int, user: int, workspace: int, lane_text: str, own_text: str
+) -> QuerySet[Membership]:
+    """The membership with `today`, what it has `reserved`, and what waits in the lane that it shares and in its own."""
+    answers = Answer.objects.filter(request__workspace=workspace, user=user, created_at__gte=TruncDay(Now()))
+    shared, own = (questions_for(Q(lane=lane), workspace, user) for lane in (lane_text, own_text))
+    return with_lanes(Membership.objects.filter(pk=membership), own_text).annotate(
+        today=_count(answers),
+        reserved=_count(reservations_of(user, workspace).filter(ahead=True).order_by()),
+        shared=_count(shared[:COUNT_CAP]),
+        own=_count(own[:COUNT_CAP]),
+    )
+
+
+def _others(user: int, workspace: int) -> QuerySet[User]:
+    """Other people who hold a question in this moment, OTHERS + 1 at most."""
     holding = Claim.objects.filter(
         state=ClaimState.ACTIVE, expires_at__gt=Now(), request__workspace=workspace
     ).exclude(Q(user=user) | Q(request__audience=Audience.REHEARSAL))
-    people = User.objects.filter(pk__in=holding.values("user")).order_by("pk")[: OTHERS + 1]
-    return [person.first_name or person.get_username() for person in people]
+    return User.objects.filter(pk__in=holding.values("user")).order_by("pk")[: OTHERS + 1]
+
+
+_FIGURES: Prepared[Membership] = Prepared(
+    _figures, "membership", "user", "workspace", "lane_text", "own_text"
+)
+_OTHERS: Prepared[User] = Prepared(_others, "user", "workspace")

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from optimization.accounts.permissions import Action, roles_with
 from optimization.feedback.audience import questions_for
+from optimization.feedback.lanes import lanes_of
 from optimization.models import Audience, FeedbackRequest, Membership, RequestState
 
 log = structlog.get_logger()
@@ -44,7 +45,9 @@ def digests_send(now: datetime | None = None) -> int:
 
 
 def _write(member: Membership, now: datetime) -> bool:
-    own = questions_for(member).filter(audience=Audience.PEOPLE)
+    own = questions_for(Q(lane__in=lanes_of(member)), member.workspace_id, member.user_id).filter(
+        audience=Audience.PEOPLE
+    )
     near = own.filter(deadline__lt=now + NEAR).exists()
     rested = member.mailed_at is None or member.mailed_at < now - EVERY
     if not near and not (rested and own.filter(created_at__lt=now - WAITED).exists()):

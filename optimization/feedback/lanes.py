@@ -30,6 +30,11 @@ def person_lane(user_id: int) -> str:
     return f"person:{user_id}"
 
 
+def shared_lane(member: Any) -> str:
+    """The lane of everybody: of people, or of rehearsal colleagues."""
+    return LANE_OF_AUDIENCE[Audience.REHEARSAL if member.is_rehearsal else Audience.PEOPLE]
+
+
 def with_lanes(members: QuerySet[Membership], own: str) -> QuerySet[Membership]:
     """Each membership with `has_panel` and `has_own`: whether it has more lanes than everybody's.
 
@@ -44,17 +49,19 @@ def with_lanes(members: QuerySet[Membership], own: str) -> QuerySet[Membership]:
 
 def lanes_of(member: Any) -> list[str]:
     """A membership's lanes, their own first; one from `with_lanes` is asked for no more than it has."""
+    shared = shared_lane(member)
     if member.is_rehearsal:
-        return [LANE_OF_AUDIENCE[Audience.REHEARSAL]]
-    panels = (
-        Panel.objects.filter(workspace=member.workspace_id, members=member.user_id).values_list(
-            "pk", flat=True
-        )
-        if getattr(member, "has_panel", True)
-        else ()
-    )
+        return [shared]
     own = [person_lane(member.user_id)] if getattr(member, "has_own", True) else []
-    return [*own, *map(panel_lane, panels), LANE_OF_AUDIENCE[Audience.PEOPLE]]
+    return [*own, *panel_lanes(member), shared]
+
+
+def panel_lanes(member: Any) -> list[str]:
+    """Those of a membership's panels."""
+    if not getattr(member, "has_panel", True):
+        return []
+    panels = Panel.objects.filter(workspace=member.workspace_id, members=member.user_id)
+    return [panel_lane(panel) for panel in panels.values_list("pk", flat=True)]
 
 
 def people_of(lane: str) -> set[int] | None:

@@ -85,6 +85,9 @@ class Scene:
         Membership.objects.create(workspace=self.workspace, user=user, role=role, is_rehearsal=rehearsal)
         return user
 
+    def member(self, user: User) -> Membership:
+        return Membership.objects.get(workspace=self.workspace, user=user)
+
     def item(self, state: str = WorkState.WAITING) -> WorkItem:
         index = next(self.numbers)
         return WorkItem.objects.create(

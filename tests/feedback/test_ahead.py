@@ -43,7 +43,7 @@ def test_what_is_reserved_comes_next_under_the_same_fence(scene: Scene, dana: Us
     first, reserved = take(scene, dana), reserve(scene, dana)
     assert reserve(scene, dana) == reserved
     assert take(scene, dana) == first
-    assert queue_counts(workspace=scene.workspace, user=dana).waiting == 2
+    assert queue_counts(scene.member(dana)).waiting == 2
     answer(first)
     following = take(scene, dana)
     assert (following, following.fence, following.ahead) == (reserved, reserved.fence, False)

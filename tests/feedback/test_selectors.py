@@ -42,10 +42,8 @@ def test_counts_are_of_what_this_person_could_judge_and_has_judged(
     skipped = claim_next(workspace=scene.workspace, user=dana)
     assert skipped
     request_skip(request=skipped.request, user=dana)
-    assert queue_counts(workspace=scene.workspace, user=dana) == QueueCounts(
-        today=1, waiting=0, others=("omar",)
-    )
-    assert queue_counts(workspace=scene.workspace, user=omar) == QueueCounts(today=0, waiting=1)
+    assert queue_counts(scene.member(dana)) == QueueCounts(today=1, waiting=0, others=("omar",))
+    assert queue_counts(scene.member(omar)) == QueueCounts(today=0, waiting=1)
 
 
 def test_an_empty_queue_says_which_models_are_called(scene: Scene, dana: User) -> None:
@@ -111,8 +109,8 @@ def test_the_counts_say_who_else_is_judging(scene: Scene, dana: User, omar: User
     scene.ask(audience="rehearsal")
     for user in (dana, omar, ada):
         claim_next(workspace=scene.workspace, user=user)
-    assert queue_counts(workspace=scene.workspace, user=dana).company == "omar"
+    assert queue_counts(scene.member(dana)).company == "omar"
     let_expire(Claim.objects.get(user=omar))
-    assert queue_counts(workspace=scene.workspace, user=dana).company == ""
+    assert queue_counts(scene.member(dana)).company == ""
     assert QueueCounts(0, 0, ("Ines", "Omar")).company == "Ines and Omar"
     assert QueueCounts(0, 0, ("Ines", "Omar", "Ada")).company == "Ines, Omar and more"

@@ -43,7 +43,7 @@ class SkipOut(Schema):
 def feedback_desk(request: ApiRequest) -> DeskOut:
     """What waits for the caller, how much they have done today, and who judges beside them."""
     workspace, user = request.auth.workspace, request.auth.user
-    counts = queue_counts(workspace=workspace, user=user)
+    counts = queue_counts(request.auth.membership)
     held = reservations_of(user.pk, workspace.pk).exists()
     return DeskOut(
         today=counts.today,
