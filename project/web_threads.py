@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -42,12 +43,26 @@ class WebThreads:
             return
         environ: Any = build_environ(scope, body)  # type: ignore[arg-type]
         loop = asyncio.get_running_loop()
+        rest: asyncio.Future[list[Message]] = loop.create_future()
 
         def put(message: Message) -> None:
             asyncio.run_coroutine_threadsafe(_sent(send, message), loop).result()
 
-        for message in await loop.run_in_executor(self._threads, self._answer, environ, put):
+        # One hop back to the loop; `run_in_executor` chains two futures for it, which costs as much as a middleware.
+        self._threads.submit(self._answer_into, rest, environ, put)
+        for message in await rest:
             await send(message)
+
+    def _answer_into(
+        self, rest: asyncio.Future[list[Message]], environ: Any, put: Callable[[Message], None]
+    ) -> None:
+        outcome: list[Message] | Exception
+        try:
+            outcome = self._answer(environ, put)
+        except Exception as error:
+            outcome = error
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            rest.get_loop().call_soon_threadsafe(_settle, rest, outcome)
 
     def _answer(self, environ: Any, put: Callable[[Message], None]) -> list[Message]:
         """What is left to be sent; of a streamed answer the parts are sent from here."""
@@ -86,6 +101,16 @@ async def _whole_body(receive: Receive) -> BytesIO | None:
         if not message.get("more_body"):
             body.seek(0)
             return body
+
+
+def _settle(rest: asyncio.Future[list[Message]], outcome: list[Message] | Exception) -> None:
+    """Unless nobody waits any more."""
+    if rest.done():
+        return
+    if isinstance(outcome, Exception):
+        rest.set_exception(outcome)
+    else:
+        rest.set_result(outcome)
 
 
 async def _sent(send: Send, message: Message) -> None:
