@@ -4,6 +4,7 @@
     python -m benchmarks.desk rush calm --items 10000 --seconds 10
     python -m benchmarks.desk rush --server sqlite
     python -m benchmarks.desk rush --door rest
+    python -m benchmarks.desk peer --peer ~/peer/bin/label-studio
 
 The annotators come by the page's door, as its script in a browser does: HTML, the item ahead, the socket of the queue; or
 over REST.
@@ -13,6 +14,8 @@ over REST.
 3. abandoned: the price of a claim before and after so many claims that nobody comes back to.
 4. flat: the price of a claim over queues of growing length.
 5. sockets: from the commit of a new question to the browser that gets it, with many sockets open.
+6. peer: rush, and right after it the same load on Label Studio, so that the figure is a ratio. It is installed apart,
+   and the part runs where --peer names it.
 
 PostgreSQL is named by --server or DATABASE_URL; the database that a run makes is dropped afterwards.
 """
@@ -21,12 +24,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.queue_load.annotators import Tally, percentile
+from benchmarks.queue_load.peer_stage import CONFIG, PACKAGE, TASK, peer_stage
 from benchmarks.queue_load.processor import Processor
 from benchmarks.queue_load.sockets import sockets
 from benchmarks.queue_load.stage import Stage, stage
@@ -34,9 +40,13 @@ from benchmarks.queue_load.stage import Stage, stage
 console = Console()
 PAUSE = (3.0, 10.0)
 WARM_UP = 2.0
+NO_PEER = (
+    f"The part peer needs Label Studio: python3.11 -m venv ~/peer && ~/peer/bin/pip install {PACKAGE}, "
+    "and --peer ~/peer/bin/label-studio."
+)
 
 
-def rush(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
+def rush(given: argparse.Namespace, at: Stage, keys: list[str]) -> Tally:
     at.rows("queue", items=given.items, wanted=1)
     warm = at.load(given.door, keys[: given.annotators], WARM_UP)
     done = at.load(given.door, keys[: given.annotators], given.seconds)
@@ -44,7 +54,7 @@ def rush(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
     _table(
         f"rush: {given.annotators} annotators without a pause, {given.items:,} questions",
         [
-            ("answers a second", f"{done.taken / done.seconds:.0f}"),
+            ("answers a second", f"{_pace(done):.0f}"),
             ("next and submit, p50 / p95 ms", _both(done.answers)),
             (
                 "lost, doubled, over the number",
@@ -53,6 +63,7 @@ def rush(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
             *_common(done),
         ],
     )
+    return done
 
 
 def calm(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
@@ -123,7 +134,54 @@ def live(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
     )
 
 
-PARTS = {"rush": rush, "calm": calm, "abandoned": abandoned, "flat": flat, "sockets": live}
+def peer(given: argparse.Namespace, at: Stage, keys: list[str]) -> None:
+    """The peer stands ready before ours is measured, so that as little time as can be lies between the two. It opens a
+    connection to the database for each request, so what its backends spend isn't counted apart."""
+    with peer_stage(given.peer, given.server, given.alone) as other:
+        said = {"people": given.annotators, "items": given.items, "config": CONFIG, "task": TASK}
+        people = other.rows("queue", **said)
+        ours = rush(given, at, keys)
+        warm = other.load("peer", people, WARM_UP)
+        theirs = other.load("peer", people, given.seconds)
+        told = other.rows("verdict")
+    spent = Processor(**theirs.processor)
+    _table(
+        f"peer: {given.annotators} annotators without a pause, {given.items:,} tasks, {PACKAGE}",
+        [
+            ("answers a second", f"{_pace(theirs):.1f}"),
+            ("next, p50 / p95 ms", _both(theirs.claims)),
+            ("submit, p50 / p95 ms", _both(theirs.answers)),
+            ("next and submit, p50 / p95 ms", _both(theirs.turns)),
+            ("lost, over the number", f"{warm.taken + theirs.taken - told['answers']}, {told['over']}"),
+            ("statuses that should not be", str(theirs.wrong or "none")),
+            ("processor ms an answer: web", f"{1000 * spent.web / max(theirs.taken, 1):.1f}"),
+            (
+                "processor time of anything else, the database with it",
+                f"{max(0.0, spent.machine - spent.load - spent.web) / theirs.seconds:.2f} cores",
+            ),
+        ],
+    )
+    times = f"{_pace(ours) / _pace(theirs):.1f}" if theirs.taken else "no number of"
+    console.print(
+        f"rush / peer: {times} times the answers a second; next and submit, p95: "
+        f"{percentile(ours.turns, 0.95):.0f} ms against {percentile(theirs.turns, 0.95):.0f} ms",
+        soft_wrap=True,
+    )
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Stage, list[str]], object]] = {
+    "rush": rush,
+    "calm": calm,
+    "abandoned": abandoned,
+    "flat": flat,
+    "sockets": live,
+    "peer": peer,
+}
+
+
+def _pace(done: Tally) -> float:
+    """Answers a second."""
+    return done.taken / done.seconds
 
 
 def _common(done: Tally) -> list[tuple[str, str]]:
@@ -156,6 +214,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all of them where none is named")
+    parser.add_argument("--peer", type=Path, help="the command label-studio, where the part peer is to run")
     parser.add_argument("--server", default=_server(), help="sqlite, or postgresql://user@host:port")
     parser.add_argument("--door", choices=["page", "rest"], default="page")
     parser.add_argument(
@@ -179,9 +238,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()
-    parts = given.parts or list(PARTS)
+    parts = given.parts or [part for part in PARTS if part != "peer" or given.peer]
     if unknown := set(parts) - set(PARTS):
         parser.error(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+    if "peer" in parts and not given.peer:
+        parser.error(NO_PEER)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     console.print(f"{os.cpu_count()} cores; load before the run: {load}; {given.web} web process(es)")
     needed = max(

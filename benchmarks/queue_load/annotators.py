@@ -19,19 +19,22 @@ from typing import Any
 from benchmarks.queue_load.browser import following
 from benchmarks.queue_load.doors import AHEAD_AFTER, Page, Rest, Step
 from benchmarks.queue_load.http import Reply
+from benchmarks.queue_load.peer_door import Peer
 from benchmarks.queue_load.processor import processor_time
 
-Door = Page | Rest
+Door = Page | Rest | Peer
 Pause = tuple[float, float]
-DOORS: dict[str, type[Page] | type[Rest]] = {"page": Page, "rest": Rest}
+DOORS: dict[str, type[Door]] = {"page": Page, "rest": Rest, "peer": Peer}
 
 
 @dataclass
 class Tally:
-    """Seconds of each kind of request, answers that were taken, statuses that should not be, and the processor's time."""
+    """Seconds of each kind of request, and of a turn, which ends with the next question in hand; answers that were taken,
+    statuses that should not be, and the processor's time."""
 
     claims: list[float] = field(default_factory=list)
     answers: list[float] = field(default_factory=list)
+    turns: list[float] = field(default_factory=list)
     taken: int = 0
     wrong: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -52,11 +55,13 @@ async def judge(door: Door, tally: Tally, until: float, pause: Pause) -> None:
             await asyncio.sleep(AHEAD_AFTER)
             await door.fetch_ahead()
             await asyncio.sleep(max(0.0, thinking - AHEAD_AFTER))
+        sent = time.perf_counter()
         step = await door.answer(held, score=random.choice((2, 4, 4, 5)))
         tally.answers.append(step.reply.seconds)
         tally.note(step.reply, door.taken)
         tally.taken += step.reply.status in door.taken
         held = step.held or (await _claim(door, tally)).held
+        tally.turns.append(time.perf_counter() - sent)
 
 
 async def abandon(door: Door, tally: Tally, until: float, pause: Pause) -> None:

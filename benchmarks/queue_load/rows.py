@@ -23,6 +23,7 @@ from django.db import connection
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
+from benchmarks.queue_load.question import QUESTION
 from optimization.accounts.permissions import Action
 from optimization.accounts.tokens import token_create
 from optimization.models import (
@@ -44,18 +45,6 @@ from optimization.models import (
     WorkState,
 )
 
-LEVELS = [
-    {"score": score, "label": label, "description": f"{label}: what that means, in some ten or twelve words"}
-    for score, label in enumerate(("No", "Barely", "Partly", "Mostly", "Fully"), 1)
-]
-QUESTION = {
-    "kind": "rubric",
-    "criteria": "Does the reply solve the customer's problem?",
-    "context": {"ticket": "Where is my lamp? " * 12},
-    "output": "I am sorry that your lamp is late. I have asked for an express re-send of the order. " * 6,
-    "levels": LEVELS,
-    "require_feedback": 3.0,
-}
 FIRST = 1_000
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -25,20 +25,24 @@ from benchmarks.queue_load.annotators import Tally
 HERE = Path(__file__).resolve().parents[2]
 
 
+ROWS = (sys.executable, "-m", "benchmarks.queue_load.rows")
+
+
 @dataclass(frozen=True)
 class Stage:
-    """Where the server answers, its process, the environment that all processes share, and the command that gives a
-    measured one the machine to itself, if there is one."""
+    """Where the server answers, its process, the environment that all processes share, the command that gives a
+    measured one the machine to itself, if there is one, and the command that makes and reads rows."""
 
     port: int
     server: int
     environment: dict[str, str]
     alone: tuple[str, ...] = ()
+    rows_by: tuple[str, ...] = ROWS
 
     def rows(self, deed: str, **said: Any) -> Any:
-        """What benchmarks.queue_load.rows does and says, in a process of its own."""
+        """What a deed of `rows_by` does and says, in a process of its own."""
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.queue_load.rows", deed, json.dumps(said)],
+            [*self.rows_by, deed, json.dumps(said)],
             env=self.environment,
             cwd=HERE,
             check=True,
@@ -75,7 +79,7 @@ def stage(server: str, web: int, threads: int | None, alone: str = "") -> Iterat
     """A scratch database on `server` ("sqlite" or a PostgreSQL address), migrated, with Redis and the server before it."""
     with tempfile.TemporaryDirectory(prefix="handgrad-desk-") as folder, database(server, folder) as url:
         redis = f"{folder}/redis.sock"
-        port = _free_port()
+        port = free_port()
         environment = {
             **os.environ,
             "DATABASE_URL": url,
@@ -90,10 +94,10 @@ def stage(server: str, web: int, threads: int | None, alone: str = "") -> Iterat
         serve = [sys.executable, "-m", "uvicorn", "project.asgi:application", "--port", str(port)]
         serve += ["--log-level", "warning", "--lifespan", "off", "--no-access-log", "--workers", str(web)]
         with (
-            _running([_redis(), "--port", "0", "--unixsocket", redis, "--save", "", "--loglevel", "warning"]),
-            _running(serve, environment) as process,
+            running([_redis(), "--port", "0", "--unixsocket", redis, "--save", "", "--loglevel", "warning"]),
+            running(serve, environment) as process,
         ):
-            _wait_until_it_answers(port, process)
+            wait_until_it_answers(port, process)
             yield Stage(port, process.pid, environment, tuple(shlex.split(alone)))
 
 
@@ -121,24 +125,27 @@ def _redis() -> str:
 
 
 @contextlib.contextmanager
-def _running(
-    command: list[str], environment: dict[str, str] | None = None
+def running(
+    command: list[str], environment: dict[str, str] | None = None, words: IO[bytes] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command, env=environment, cwd=HERE, stdout=subprocess.DEVNULL) as process:
+    """What it writes as errors goes to `words`, else to ours."""
+    with subprocess.Popen(
+        command, env=environment, cwd=HERE, stdout=subprocess.DEVNULL, stderr=words
+    ) as process:
         try:
             yield process
         finally:
             process.terminate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+def wait_until_it_answers(port: int, process: subprocess.Popen[bytes], patience: float = 60) -> None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urlopen(f"http://127.0.0.1:{port}/health/"):
@@ -147,4 +154,4 @@ def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
             if hasattr(error, "code"):
                 return
             time.sleep(0.1)
-    raise RuntimeError("The server did not answer within 60 s; its last words are above.")
+    raise RuntimeError(f"The server did not answer within {patience:.0f} s; its last words say why.")
