@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -15,22 +16,26 @@ from optimization.accounts.pages import requires
 from optimization.accounts.permissions import Action
 from optimization.feedback.adjudication import requests_disputed
 from optimization.feedback.errors import FeedbackError
-from optimization.feedback.quality.words import CHOICES, answer_in_words
+from optimization.feedback.quality.words import CHOICES, answer_in_words, subject_of
+from optimization.feedback.reviewers import Bench, Divided, people_in
 from optimization.feedback.services import gold_keep, request_adjudicate
 from optimization.feedback.texts import lines
 from optimization.losses.questions import ANSWER, QUESTION, PreferenceQuestion, Question, RubricQuestion
 from optimization.models import Answer, FeedbackRequest
 from optimization.runs.said import remarks_in
 
+NOT_THEIRS = 20
+
 
 @dataclass(frozen=True)
 class Side:
-    """One annotator's answer, without their name: who said it must not decide."""
+    """One annotator's answer, without their name: who said it must not decide. `is_own` is the reviewer's."""
 
     number: int
     answer: Answer
     verdict: str
     remarks: list[str]
+    is_own: bool
 
     @property
     def value(self) -> str:
@@ -60,16 +65,35 @@ class Dispute:
             return []
         return [(value, words, "") for value, words in CHOICES.items()]
 
+    @property
+    def has_own(self) -> bool:
+        return any(side.is_own for side in self.sides)
+
     @classmethod
-    def of(cls, request: FeedbackRequest) -> Dispute:
+    def of(cls, request: FeedbackRequest, reviewer: User) -> Dispute:
         question = QUESTION.validate_python(request.question)
         outputs = list(question.outputs) if hasattr(question, "outputs") else [question.output]
         answers = sorted(request.answers.all(), key=lambda answer: answer.pk)
         sides = [
-            Side(number, one, answer_in_words(request.question, one.body), remarks_in(one.body))
+            Side(
+                number,
+                one,
+                answer_in_words(request.question, one.body),
+                remarks_in(one.body),
+                is_own=one.user_id == reviewer.pk,
+            )
             for number, one in enumerate(answers, 1)
         ]
         return cls(request, question, outputs, sides)
+
+
+@dataclass(frozen=True)
+class NotTheirs:
+    """A disagreement in which the reviewer's own answer stands, and who can decide it."""
+
+    run: str
+    subject: str
+    who_can: str
 
 
 @requires(Action.FEEDBACK_REVIEW)
@@ -119,10 +143,18 @@ def _body(request: WorkspaceRequest, found: FeedbackRequest) -> dict[str, Any]:
 
 def _page(request: WorkspaceRequest, error: str = "", status: int = 200) -> HttpResponse:
     waiting = requests_disputed(request.workspace)
-    first = waiting.first()
+    reviewer = request.membership.user
+    bench = Bench.of(request.workspace, reviewer)
+    divided = Divided.of(bench, list(waiting.values_list("pk", flat=True)))
+    first = waiting.filter(pk__in=divided.theirs[:1]).first()
     context = {
-        "dispute": Dispute.of(first) if first else None,
-        "more": waiting.count() - 1 if first else 0,
+        "dispute": Dispute.of(first, reviewer) if first else None,
+        "more": len(divided.theirs) - 1,
+        "not_theirs": [
+            NotTheirs(one.run.name, subject_of(one.question), bench.who_can(people_in(one)))
+            for one in waiting.filter(pk__in=divided.not_theirs[:NOT_THEIRS])
+        ],
+        "not_theirs_more": max(0, len(divided.not_theirs) - NOT_THEIRS),
         "error": error,
         "chosen": request.POST.get("answer", ""),
         "improvements": request.POST.get("improvements", ""),

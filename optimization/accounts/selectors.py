@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db.models import QuerySet
 
+from optimization.accounts.permissions import Action, roles_with
 from optimization.models import ApiToken, Membership, Workspace
 from optimization.models.prepared import Prepared
 
@@ -42,6 +43,12 @@ def memberships_remember(user: User, memberships: list[Membership]) -> None:
 
 def members_of(workspace: Workspace) -> QuerySet[Membership]:
     return workspace.memberships.select_related("user").order_by("user__username")
+
+
+def people_who(workspace: Workspace, may: Action) -> QuerySet[User]:
+    """The people of a workspace who may do something, by name; its rehearsal colleagues are none."""
+    members = workspace.memberships.filter(is_rehearsal=False, role__in=roles_with(may))
+    return User.objects.filter(pk__in=members.values("user"), is_active=True).order_by("username")
 
 
 def tokens_of(membership: Membership) -> QuerySet[ApiToken]:

@@ -1,7 +1,8 @@
 """A reviewer decides where annotators disagree: what the run reads in place of their answers.
 
 1. A disputed question waits for the decision and closes by it.
-2. One that is answered already is read again with the decision while its effect is open; after that the decision is kept
+2. Nobody decides about an answer of their own while there is another reviewer (feedback.reviewers).
+3. One that is answered already is read again with the decision while its effect is open; after that the decision is kept
    and shown, and changes nothing that was counted.
 """
 
@@ -17,6 +18,7 @@ from optimization.feedback.errors import FeedbackError
 from optimization.feedback.parsing import answer_parse
 from optimization.feedback.places import request_lock
 from optimization.feedback.rereading import item_reread, run_lock
+from optimization.feedback.reviewers import Bench
 from optimization.feedback.settling import request_close
 from optimization.losses.questions import QUESTION
 from optimization.models import Adjudication, Audience, FeedbackRequest, RequestState, Workspace
@@ -34,18 +36,25 @@ def requests_disputed(workspace: Workspace) -> QuerySet[FeedbackRequest]:
 def request_adjudicate(
     *, request: FeedbackRequest, reviewer: User, body: dict[str, Any], reason: str = ""
 ) -> Adjudication:
-    """Decide a question. Raises InvalidAnswer, or FeedbackError for one that is not to be decided."""
+    """Decide a question. Raises InvalidAnswer, or FeedbackError for one that is not to be decided, or not by them."""
     run_lock(request)
     locked = request_lock(request)
     if locked.state not in {RequestState.DISPUTED, RequestState.ANSWERED} or locked.item_id is None:
         raise FeedbackError(
             "Only a question that was answered can be decided; this one still waits for answers."
         )
+    own_answer = Bench.of(locked.workspace, reviewer).has_own_answer(locked)
     decided = answer_parse(QUESTION.validate_python(locked.question), body).model_dump(mode="json")
     in_time = locked.state == RequestState.DISPUTED or item_reread(locked)
     adjudication, _ = Adjudication.objects.update_or_create(
         request=locked,
-        defaults={"reviewer": reviewer, "body": decided, "reason": reason.strip(), "in_time": in_time},
+        defaults={
+            "reviewer": reviewer,
+            "body": decided,
+            "reason": reason.strip(),
+            "in_time": in_time,
+            "own_answer": own_answer,
+        },
     )
     if locked.state == RequestState.DISPUTED:
         request_close(locked)

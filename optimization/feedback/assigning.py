@@ -8,11 +8,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max, QuerySet
 
-from optimization.accounts.permissions import Action, roles_with
+from optimization.accounts.permissions import Action
+from optimization.accounts.selectors import people_who
 from optimization.feedback.errors import FeedbackError
 from optimization.feedback.lanes import LANE_OF_AUDIENCE, NOBODY, panel_lane, person_lane
 from optimization.feedback.notices import queue_changed
-from optimization.models import Audience, Membership, RequestState, Run, Workspace
+from optimization.models import Audience, RequestState, Run, Workspace
 
 EVERYBODY = LANE_OF_AUDIENCE[Audience.PEOPLE.value]
 
@@ -26,11 +27,8 @@ class Assignment:
 
 
 def judges_of(workspace: Workspace) -> QuerySet[User]:
-    """The people who may judge in a workspace; its rehearsal colleagues are none."""
-    members = Membership.objects.filter(
-        workspace=workspace, is_rehearsal=False, role__in=roles_with(Action.FEEDBACK_ANSWER)
-    )
-    return User.objects.filter(pk__in=members.values("user"), is_active=True).order_by("username")
+    """The people who may judge in a workspace."""
+    return people_who(workspace, Action.FEEDBACK_ANSWER)
 
 
 def assignment_problem(workspace: Workspace, to: Assignment, wanted: int) -> str:

@@ -369,6 +369,7 @@ class Migration(migrations.Migration):
                 ("body", models.JSONField()),
                 ("reason", models.TextField(blank=True)),
                 ("in_time", models.BooleanField(default=True)),
+                ("own_answer", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "reviewer",

@@ -33,7 +33,10 @@ class Gold(models.Model):
 
 
 class Adjudication(models.Model):
-    """What a reviewer decided where annotators disagreed: the answer that the run reads in place of theirs."""
+    """What a reviewer decided where annotators disagreed: the answer that the run reads in place of theirs.
+
+    `own_answer`: one of theirs was the reviewer's own, as nobody else could decide.
+    """
 
     request = models.OneToOneField(
         "optimization.FeedbackRequest", models.CASCADE, related_name="adjudication"
@@ -42,6 +45,7 @@ class Adjudication(models.Model):
     body = models.JSONField()
     reason = models.TextField(blank=True)
     in_time = models.BooleanField(default=True)
+    own_answer = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

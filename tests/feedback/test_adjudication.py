@@ -9,7 +9,7 @@ from django.utils import timezone
 from optimization.feedback.errors import FeedbackError
 from optimization.feedback.services import answer_submit, claim_next, request_adjudicate
 from optimization.losses.questions import RubricAnswer
-from optimization.models import FeedbackRequest, Membership, RequestState, WorkState
+from optimization.models import FeedbackRequest, Membership, RequestState, Role, WorkState
 from optimization.runs.work.reading import answers_read
 from tests.feedback.scene import Scene
 
@@ -84,3 +84,35 @@ def test_a_run_that_weighs_its_annotators_counts_each_by_their_weight(scene: Sce
     (_, weighed), *_ = answers_read(FeedbackRequest.objects.filter(pk=question.pk))
     assert [answer.weight for answer in alike or ()] == [1.0, 1.0]
     assert [answer.weight for answer in weighed or ()] == [3.0, 1.0]
+
+
+def disputed_by(scene: Scene, *reviewers: str) -> tuple[FeedbackRequest, list[User]]:
+    """A question that these reviewers, and annotators up to two, judged differently."""
+    users = [scene.person(name, role=Role.OPERATOR) for name in reviewers]
+    question = scene.ask(wanted=2, review_below=0.7)
+    for user, score in zip([*users, scene.person("ann"), scene.person("ben")][:2], (1, 5), strict=True):
+        claim = claim_next(workspace=scene.workspace, user=user)
+        assert claim
+        body = {"score": score, "improvements": ["Name the lamp."]}
+        answer_submit(request=question, user=user, fence=claim.fence, client_key="k", body=body)
+    return question, users
+
+
+def test_nobody_decides_about_an_answer_of_their_own_while_another_can(scene: Scene) -> None:
+    question, [olga] = disputed_by(scene, "olga")
+    ivo = scene.person("ivo", role=Role.ADMIN)
+    with pytest.raises(FeedbackError, match="not yours to decide: ivo can"):
+        request_adjudicate(request=question, reviewer=olga, body={"score": 1, "improvements": ["Warmer."]})
+    made = request_adjudicate(request=question, reviewer=ivo, body={"score": 4})
+    assert (made.body["score"], made.own_answer) == (4, False)
+
+
+def test_the_only_reviewer_decides_and_it_is_kept(scene: Scene) -> None:
+    question, [olga] = disputed_by(scene, "olga")
+    scene.person("ivo", role=Role.ADMIN, rehearsal=True)
+    assert request_adjudicate(request=question, reviewer=olga, body={"score": 4}).own_answer
+
+
+def test_where_every_reviewer_has_answered_any_of_them_decides(scene: Scene) -> None:
+    question, [_, ivo] = disputed_by(scene, "olga", "ivo")
+    assert request_adjudicate(request=question, reviewer=ivo, body={"score": 4}).own_answer

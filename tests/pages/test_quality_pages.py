@@ -171,3 +171,31 @@ def test_gold_items_are_imported_and_ended(operator: Client, scene: Scene) -> No
     assert "Thank you. 5 Fully 0" in text(operator.get("/queue/gold/"))
     operator.post(f"/queue/gold/{gold.pk}/end/")
     assert "No gold items yet" in text(operator.get("/queue/gold/"))
+
+
+def test_what_holds_ones_own_answer_is_listed_with_who_decides_it(operator: Client, scene: Scene) -> None:
+    question = judged(scene, {"ann": 1, "operator": 5}, review_below=0.8)
+    shown = text(operator.get("/queue/reviews/"))
+    assert "Nothing to decide" in shown
+    assert "Not yours to decide" in shown
+    assert "Gentle steps · admin can" in shown
+    answer = question.answers.get(user__username="operator")
+    refused = operator.post(f"/queue/reviews/{question.pk}/", {"answer": answer.pk})
+    assert refused.status_code == 422
+    assert "not yours to decide: admin can." in text(refused)
+    [row] = operator.get("/api/v1/quality/disputed").json()
+    assert (row["yours"], row["deciders"]) == (False, ["admin"])
+    decision = f"/api/v1/quality/requests/{question.pk}/decision"
+    refused = operator.post(decision, json.dumps({"body": {"score": 5}}), content_type="application/json")
+    assert (refused.status_code, "admin can" in refused.json()["detail"]) == (409, True)
+
+
+def test_the_only_reviewer_is_told_of_their_own_answer(operator: Client, scene: Scene) -> None:
+    Membership.objects.filter(workspace=scene.workspace, role=Role.ADMIN).update(role=Role.VIEWER)
+    question = judged(scene, {"ann": 1, "operator": 5}, review_below=0.8)
+    shown = text(operator.get("/queue/reviews/"))
+    assert "One of these answers is your own" in shown
+    assert "Annotator 2: your own answer" in shown
+    decision = f"/api/v1/quality/requests/{question.pk}/decision"
+    made = operator.post(decision, json.dumps({"body": {"score": 5}}), content_type="application/json")
+    assert made.json()["own_answer"] is True

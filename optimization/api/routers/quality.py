@@ -17,6 +17,7 @@ from optimization.feedback.adjudication import requests_disputed
 from optimization.feedback.quality.colleague import colleague_figures
 from optimization.feedback.quality.figures import quality_figures
 from optimization.feedback.quality.weights import weight_set
+from optimization.feedback.reviewers import Bench, people_in
 from optimization.feedback.services import gold_add, gold_add_many, gold_mark, request_adjudicate
 from optimization.losses.questions import QUESTION, Question
 from optimization.models import Answer, FeedbackRequest, Run
@@ -141,6 +142,10 @@ class DisputedOut(Schema):
     iteration: int
     question: Question
     answers: list[dict[str, Any]]
+    yours: bool = Field(
+        description="False: one of the answers is the caller's own, and somebody else decides."
+    )
+    deciders: list[str] = Field(description="Who decides it, by name.")
 
 
 class DecisionIn(Schema):
@@ -154,6 +159,9 @@ class DecisionOut(Schema):
     reason: str
     in_time: bool = Field(
         description="False: the step had been taken; the decision is kept and changes nothing."
+    )
+    own_answer: bool = Field(
+        description="True: an answer of the reviewer's own was among those that disagree, as nobody else could decide."
     )
 
 
@@ -222,6 +230,7 @@ def gold_end(request: ApiRequest, gold_id: Id) -> None:
 @router.route("GET", "/disputed", Action.FEEDBACK_READ, {200: list[DisputedOut]})
 def disputed_list(request: ApiRequest) -> list[DisputedOut]:
     """What waits for a reviewer, 100 at most."""
+    bench = Bench.of(request.auth.workspace, request.auth.user)
     return [
         DisputedOut(
             id=one.pk,
@@ -229,6 +238,8 @@ def disputed_list(request: ApiRequest) -> list[DisputedOut]:
             iteration=one.iteration,
             question=QUESTION.validate_python(one.question),
             answers=[answer.body for answer in one.answers.all()],
+            yours=bench.decides(people_in(one)),
+            deciders=[user.get_username() for user in bench.deciders(people_in(one))],
         )
         for one in requests_disputed(request.auth.workspace)[:100]
     ]
@@ -238,14 +249,23 @@ def disputed_list(request: ApiRequest) -> list[DisputedOut]:
     "POST", "/requests/{request_id}/decision", Action.FEEDBACK_REVIEW, {201: DecisionOut}, problems=(404,)
 )
 def request_decide(request: ApiRequest, request_id: Id, payload: DecisionIn) -> DecisionOut:
-    """Decides a question; the run reads this in place of the annotators' answers."""
+    """Decides a question; the run reads this in place of the annotators' answers.
+
+    One in which the caller's own answer stands is a 409 while there is somebody else who may decide it.
+    """
     found = FeedbackRequest.objects.filter(workspace=request.auth.workspace, pk=request_id).first()
     if found is None:
         raise missing("feedback request", request_id)
     made = request_adjudicate(
         request=found, reviewer=request.auth.user, body=payload.body, reason=payload.reason
     )
-    return DecisionOut(request=found.pk, body=made.body, reason=made.reason, in_time=made.in_time)
+    return DecisionOut(
+        request=found.pk,
+        body=made.body,
+        reason=made.reason,
+        in_time=made.in_time,
+        own_answer=made.own_answer,
+    )
 
 
 @router.route("PUT", "/weights/{user_id}", Action.FEEDBACK_REVIEW, {204: None}, problems=(404, 409))
