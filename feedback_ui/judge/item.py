@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from django.conf import settings
@@ -64,6 +64,11 @@ class Item:
     errors: Mapping[str, str] = field(default_factory=dict)
     client_key: str = field(default_factory=lambda: uuid4().hex)
     answer: Answer | None = None
+
+    foot: ClassVar[str] = "judge/hold.html"
+    """The template that closes the form."""
+    decides: ClassVar[bool] = False
+    """Whether it is a reviewer's, who decides a disagreement with it (quality.dispute)."""
 
     @classmethod
     def with_draft(cls, request: FeedbackRequest, fence: int, user: User) -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,6 +11,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from optimization.feedback.services import answer_submit, claim_next
+from optimization.losses.questions import (
+    Aspect,
+    FeedbackQuestion,
+    PreferenceQuestion,
+    Question,
+    RankingQuestion,
+)
 from optimization.models import (
     FeedbackRequest,
     Gold,
@@ -88,14 +96,19 @@ def test_a_weight_is_set_and_a_wrong_one_said(operator: Client, scene: Scene) ->
 def test_a_disagreement_is_decided_with_one_of_the_answers(operator: Client, scene: Scene) -> None:
     question = judged(scene, {"ann": 1, "ben": 5}, review_below=0.8)
     shown = text(operator.get("/queue/reviews/"))
-    assert "1 No" in shown
-    assert "5 Fully" in shown
+    assert "Annotator 1 No" in shown
+    assert "Annotator 2 Fully" in shown
     assert "ann wants it warmer." in shown
     answer = question.answers.get(user__username="ben")
-    done = operator.post(f"/queue/reviews/{question.pk}/", {"answer": answer.pk, "reason": "Ben is right."})
+    done = operator.post(f"/queue/reviews/{question.pk}/", {"answer": answer.pk, "decision": "Ben is right."})
     assert done.status_code == 302
     question.refresh_from_db()
-    assert (question.state, question.adjudication.body["score"]) == (RequestState.ANSWERED, 5)
+    decided = question.adjudication
+    assert (question.state, decided.body["score"], decided.reason) == (
+        RequestState.ANSWERED,
+        5,
+        "Ben is right.",
+    )
     assert "Nothing to decide" in text(operator.get("/queue/reviews/"))
 
 
@@ -109,7 +122,7 @@ def test_a_decision_may_be_kept_as_a_gold_item(operator: Client, scene: Scene) -
 
 def test_an_own_answer_must_be_complete(operator: Client, scene: Scene) -> None:
     question = judged(scene, {"ann": 1, "ben": 5}, review_below=0.8)
-    refused = operator.post(f"/queue/reviews/{question.pk}/", {"answer": "own:2", "reason": "Neither."})
+    refused = operator.post(f"/queue/reviews/{question.pk}/", {"score": "2", "decision": "Neither."})
     assert refused.status_code == 422
     assert "Say what should be better" in text(refused)
     assert "Neither." in text(refused)
@@ -119,6 +132,46 @@ def test_an_own_answer_must_be_complete(operator: Client, scene: Scene) -> None:
     )
     assert made.status_code == 201
     assert made.json()["in_time"] is True
+
+
+@pytest.mark.parametrize(
+    ("question", "fits", "does_not"),
+    [
+        (
+            rubric(aspects=(Aspect(name="Facts"), Aspect(name="Tone"))),
+            {"scores": {"Facts": 4, "Tone": 5}},
+            {"scores": {"Facts": 4}},
+        ),
+        (PreferenceQuestion(criteria="?", outputs=("a", "b")), {"choice": "tie", "reason": "Alike."}, {}),
+        (RankingQuestion(criteria="?", outputs=("a", "b")), {"ranks": [2, 1]}, {"ranks": [1, 1]}),
+        (
+            FeedbackQuestion(criteria="?", output="a"),
+            {"improvements": ["Warmer."]},
+            {"improvements": "Warmer."},
+        ),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_a_decision_over_rest_is_checked_as_an_answer_of_its_kind(
+    operator: Client, scene: Scene, question: Question, fits: dict[str, Any], does_not: dict[str, Any]
+) -> None:
+    asked = scene.ask(question)
+    FeedbackRequest.objects.filter(pk=asked.pk).update(state=RequestState.DISPUTED)
+    address = f"/api/v1/quality/requests/{asked.pk}/decision"
+    for body, status in ((does_not, 422), (fits, 201)):
+        answer = operator.post(address, json.dumps({"body": body}), content_type="application/json")
+        assert answer.status_code == status, answer.content
+
+
+def test_what_another_reviewer_has_decided_stands(operator: Client, admin: Client, scene: Scene) -> None:
+    question = judged(scene, {"ann": 1, "ben": 5}, review_below=0.8)
+    address = f"/queue/reviews/{question.pk}/"
+    assert admin.post(address, {"score": "4"}).status_code == 302
+    assert admin.post(address, {"score": "4"}).status_code == 302, "sent twice"
+    refused = operator.post(address, {"score": "5"})
+    assert (refused.status_code, "admin has decided this" in text(refused)) == (409, True)
+    question.refresh_from_db()
+    assert question.adjudication.body["score"] == 4
 
 
 def test_a_model_that_drifts_from_people_raises_an_alarm(operator: Client, scene: Scene) -> None:
@@ -181,7 +234,7 @@ def test_what_holds_ones_own_answer_is_listed_with_who_decides_it(operator: Clie
     assert "Gentle steps · admin can" in shown
     answer = question.answers.get(user__username="operator")
     refused = operator.post(f"/queue/reviews/{question.pk}/", {"answer": answer.pk})
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     assert "not yours to decide: admin can." in text(refused)
     [row] = operator.get("/api/v1/quality/disputed").json()
     assert (row["yours"], row["deciders"]) == (False, ["admin"])
