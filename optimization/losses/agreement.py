@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import frexp, ldexp
 from statistics import fmean
 from typing import Any
 
@@ -19,8 +20,14 @@ def agreement(scores: Sequence[float]) -> float | None:
 
 
 def weighed_mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """The mean, each value counted as often as its annotator; where all weigh nothing, all count alike."""
-    return fmean(values, weights if weights is not None and any(weights) else None)
+    """The mean, each value counted as often as its annotator; where all weigh nothing, all count alike.
+
+    Weights are brought near 1 by a power of two, which is exact: products with the smallest floats would lose digits.
+    """
+    if weights is None or not any(weights):
+        return fmean(values)
+    _, exponent = frexp(max(weights))
+    return fmean(values, [ldexp(weight, -exponent) for weight in weights])
 
 
 def pooled(

@@ -35,7 +35,7 @@ def check_answer(question: Question, answer: Answer) -> list[Problem]:
         case RubricQuestion(), RubricAnswer():
             return _rubric(question, answer)
         case PreferenceQuestion(), PreferenceAnswer():
-            return _preference(question, answer)
+            return words_missing(question, answer)
         case RankingQuestion(), RankingAnswer():
             return ranking_problems(answer, len(question.outputs), question.allow_ties)
         case _ if question.kind == answer.kind:
@@ -56,18 +56,12 @@ def _marks(question: Question, answer: Answer) -> list[Problem]:
 
 
 def _rubric(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
-    given = [answer.score]
     if question.aspects:
         if problems := _aspects(question, answer):
             return problems
-        given = list(answer.scores.values())
     elif question.level(answer.score) is None:
         return [Problem("score", not_a_score(answer.score, question.levels))]
-    lowest = min(given)
-    said = any(text.strip() for text in answer.improvements) or answer.marks
-    if question.improvements_required(lowest) and not said:
-        return [Problem("improvements", f"Say what should be better: a score of {lowest:g} asks for it.")]
-    return []
+    return words_missing(question, answer)
 
 
 def _aspects(question: RubricQuestion, answer: RubricAnswer) -> list[Problem]:
@@ -94,10 +88,20 @@ def not_a_score(score: float, levels: Sequence[RubricLevel]) -> str:
     return f"{score:g} is not a score of this rubric. It has {known}."
 
 
-def _preference(question: PreferenceQuestion, answer: PreferenceAnswer) -> list[Problem]:
-    said = f"{answer.reason}{answer.strengths}{answer.weaknesses}".strip()
-    if question.require_reason and answer.choice != "abstain" and not (said or answer.marks):
-        return [Problem("reason", "Say in a few words why.")]
+def words_missing(question: Question, answer: Answer) -> list[Problem]:
+    """What the question requires beside a verdict (`require_feedback`, `require_reason`) and the answer leaves out."""
+    match question, answer:
+        case RubricQuestion(), RubricAnswer():
+            given = answer.scores.values() if question.aspects else [answer.score]
+            lowest = min(given, default=answer.score)
+            said = any(text.strip() for text in answer.improvements) or answer.marks
+            if question.improvements_required(lowest) and not said:
+                words = f"Say what should be better: a score of {lowest:g} asks for it."
+                return [Problem("improvements", words)]
+        case PreferenceQuestion(), PreferenceAnswer():
+            reasons = f"{answer.reason}{answer.strengths}{answer.weaknesses}".strip()
+            if question.require_reason and answer.choice != "abstain" and not (reasons or answer.marks):
+                return [Problem("reason", "Say in a few words why.")]
     return []
 
 

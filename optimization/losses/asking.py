@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from optimization.core.values import Value
+from optimization.losses.answers import words_missing
 from optimization.losses.console import ConsoleDesk
 from optimization.losses.desks import current_desk
 from optimization.losses.module import Context, LossModule
 from optimization.losses.questions import Answer, FeedbackDesk, Question
 
 A = TypeVar("A")
+
+REQUIRED_BY = {"improvements": "require_feedback", "reason": "require_reason"}
+"""The argument of a loss by which it requires a field of an answer."""
 
 
 class HumanLoss(LossModule, Generic[A]):
@@ -50,7 +54,19 @@ class HumanLoss(LossModule, Generic[A]):
                 f"The desk of {type(self).__name__}, a {type(desk).__name__}, answered {answers!r}. Let its ask() give a "
                 "list of answers, one for each annotator."
             )
+        if not getattr(desk, "has_checked", False):
+            for answer in answers:
+                self._words_checked(question, answer, type(desk).__name__)
         return list(answers)
+
+    def _words_checked(self, question: Question, answer: Answer, desk: str) -> None:
+        """ValueError for an answer without the words that the loss requires."""
+        for problem in words_missing(question, answer):
+            required = REQUIRED_BY[problem.field]
+            raise ValueError(
+                f"{type(self).__name__} requires words with a verdict, and its desk, a {desk}, answered {answer!r}. "
+                f"{problem.message} Let the desk give {problem.field}, or make the loss with {required}=False."
+            )
 
     def fitting(self, answers: Sequence[Answer]) -> list[A]:
         """The answers, checked to be of this loss's kind."""

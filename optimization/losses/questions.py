@@ -234,6 +234,9 @@ ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 
 class FeedbackDesk(Protocol):
-    """Puts a question to people and gives their answers, one an annotator."""
+    """Puts a question to people and gives their answers, one an annotator.
+
+    One whose `has_checked` is True has checked what people say already, and a loss requires no words of it.
+    """
 
     async def ask(self, question: Question) -> list[Answer]: ...

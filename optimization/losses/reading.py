@@ -15,7 +15,6 @@ from optimization.losses.questions import (
 from optimization.losses.ranking import HumanRankingLoss
 from optimization.losses.rubric import HumanRubricLoss
 
-
 NOT_SAID = "What is judged was not said."
 """The criteria of a question that has none: it was asked before a loss had to have some."""
 

@@ -17,7 +17,7 @@ from optimization.losses import (
     RubricAnswer,
     ScriptedDesk,
 )
-from optimization.losses.agreement import agreement
+from optimization.losses.agreement import agreement, weighed_mean
 from optimization.losses.questions import weighed
 from tests.losses.rubrics import LEVELS
 
@@ -28,7 +28,7 @@ async def test_scores_average_and_every_comment_is_kept() -> None:
     desk = ScriptedDesk(
         [[RubricAnswer(1, ["Greet."], "Cold."), RubricAnswer(5, ["Sign.", "Greet."]), RubricAnswer(3)]]
     )
-    value = await HumanRubricLoss("helpful?", LEVELS, desk=desk)("output")
+    value = await HumanRubricLoss("helpful?", LEVELS, require_feedback=1, desk=desk)("output")
 
     assert value.score == pytest.approx(0.5)
     assert value.meta["raw_score"] == 3
@@ -78,11 +78,16 @@ async def test_preferences_average_over_those_who_did_not_abstain() -> None:
         PreferenceAnswer("A"),
         PreferenceAnswer("abstain"),
     ]
-    first, second = await HumanPreferenceLoss("which?", desk=ScriptedDesk([answers])).compare("a", "b")  # type: ignore[list-item]
+    desk = ScriptedDesk([answers])  # type: ignore[list-item]
+    first, second = await HumanPreferenceLoss("which?", require_reason=False, desk=desk).compare("a", "b")
 
     assert (first.score, second.score) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
     assert first.meta["choices"] == ["A", "B", "A"]
     assert first.meta["agreement"] == pytest.approx(1 / 3)
+
+
+def test_the_smallest_weight_of_all_is_a_weight() -> None:
+    assert weighed_mean([1.5, 0.0], [5e-324, 0.0]) == 1.5
 
 
 def test_everything_averaged_counts_by_weight() -> None:

@@ -34,7 +34,8 @@ async def test_the_score_is_the_mean_of_the_aspects_by_weight() -> None:
         RubricAnswer(scores={"Facts": 3, "Greeting": 1}),
         RubricAnswer(scores={"Facts": 5, "Greeting": 1}),
     ]
-    value = await HumanRubricLoss("Is it good?", LEVELS, desk=ScriptedDesk([given]), aspects=ASPECTS)("x")
+    loss = HumanRubricLoss("Is it good?", LEVELS, False, ScriptedDesk([given]), ASPECTS)
+    value = await loss("x")
 
     assert value.score == pytest.approx((0.625 + 1.0) / 2)
     assert value.meta["raw_scores"] == [3.5, 5.0]

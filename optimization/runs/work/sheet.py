@@ -215,7 +215,12 @@ def at_work(sheet: Sheet, resources: Resources, colleague: Colleague | None = No
 
 class QueueDesk:
     """The desk of a durable run: an unanswered question parks its example until people have answered, or their time has
-    run out: then the answers that are there are all, or a model's is added to them."""
+    run out: then the answers that are there are all, or a model's is added to them.
+
+    People's answers are checked when they come in; of a model in their place words are asked, and not required.
+    """
+
+    has_checked = True
 
     def __init__(self, resources: Resources, colleague: Colleague | None = None) -> None:
         self._resources = resources
