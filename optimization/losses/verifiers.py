@@ -24,6 +24,7 @@ from jsonpath_ng.ext.parser import parse as parse_path
 
 from optimization.core.structured import check_schema, fenced_blocks, misfit, parse_json
 from optimization.core.values import as_text
+from optimization.losses.patterns import Pattern
 
 GROUP = "handgrad.verifiers"
 
@@ -56,13 +57,15 @@ def exact(expected: str | None = None, *, ignore_case: bool = False, strip: bool
 
 
 def regex(pattern: str, *, full: bool = False, message: str = "") -> Check:
-    """The pattern is found in the output; with `full` it matches all of it."""
-    compiled = re.compile(pattern)
+    """The pattern is found in the output; with `full` it matches all of it.
+
+    ValueError where it takes too long on an output (losses.patterns).
+    """
+    compiled = Pattern(pattern)
 
     def check(output: Any) -> Verdict:
-        text = as_text(output)
-        found = compiled.fullmatch(text) if full else compiled.search(text)
-        return found is not None, message or f"The output must match the pattern {pattern!r}."
+        found = compiled.matches(as_text(output), full=full)
+        return found, message or f"The output must match the pattern {pattern!r}."
 
     return check
 
