@@ -137,9 +137,9 @@ def _malformed(error: ValidationError) -> Response:
     return JSONResponse(error_body(message, "invalid_request_error", param=where or None), status_code=400)
 
 
-def serve(host: str, port: int, options: Options) -> None:
+def serve(listener: socket.socket, options: Options) -> None:
     """Serve until a signal says stop."""
-    _server(RehearsalEndpoint(options).app(), host, port).run()
+    _server(RehearsalEndpoint(options).app()).run(sockets=[listener])
 
 
 @contextlib.contextmanager
@@ -153,7 +153,7 @@ def running(options: Options = Options()) -> Iterator[str]:
 def serving(app: Starlette, port: int = 0) -> Iterator[str]:
     """An application in a thread of this process, on this machine alone; yields its address."""
     listening = socket.create_server(("127.0.0.1", port))
-    server = _server(app, "127.0.0.1", port)
+    server = _server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + _START_SECONDS
@@ -169,12 +169,10 @@ def serving(app: Starlette, port: int = 0) -> Iterator[str]:
         listening.close()
 
 
-def _server(app: Starlette, host: str, port: int) -> uvicorn.Server:
+def _server(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            host=host,
-            port=port,
             log_level="critical",
             access_log=False,
             lifespan="off",

@@ -53,7 +53,7 @@ def plan(tmp_path: Path) -> Iterator[Plan]:
         others=(WORKER,),
         installer=INSTALLER,
         after_installation=(LATE,),
-        listener=listener,
+        listeners={"web": listener},
         values={"listen": (str(listener.fileno()),)},
         environment=environment,
     )
@@ -62,7 +62,7 @@ def plan(tmp_path: Path) -> Iterator[Plan]:
 
 def make_stack(plan: Plan, output: StringIO, announce: Callable[[], None] = lambda: None) -> Stack:
     log = StackLog((process.name for process in plan.processes), output)
-    port = plan.listener.getsockname()[1]
+    port = plan.listeners["web"].getsockname()[1]
     return Stack(plan, lambda: wait_until_answers("127.0.0.1", port), announce, log)
 
 
@@ -192,7 +192,7 @@ async def test_asked_a_second_time_it_kills(plan, output):
 async def test_while_the_web_process_is_started_again_a_request_waits_and_is_not_refused(plan, output):
     stack = make_stack(plan, output)
     task = await running(stack, {"redis", "web", "worker"})
-    port = plan.listener.getsockname()[1]
+    port = plan.listeners["web"].getsockname()[1]
 
     os.kill(stack.children["web"].pid, signal.SIGKILL)
     await asyncio.wait_for(wait_until_answers("127.0.0.1", port), 20)

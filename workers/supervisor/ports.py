@@ -1,9 +1,14 @@
-"""Ports that are free, and the same from start to start: people bookmark one address, runs pin the other."""
+"""Ports that are free, and the same from start to start: people bookmark one address, runs pin the other.
+
+The supervisor holds each socket and the process that serves it inherits it: no other program can take the port between
+the choice and the start, and while that process is started again, requests wait instead of being refused.
+"""
 
 from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 _TRIES = 50
@@ -17,29 +22,32 @@ class PortTaken(Exception):
 
 
 def web_listener(host: str, asked: int | None, usual: int) -> socket.socket:
-    """Listens on `asked` or nothing; else on the `usual` port or the next that is free. 0 asks for any.
-
-    The supervisor holds the socket and its web process inherits it: no other program can take the port between the
-    choice and the start, and while a web process is started again, requests wait instead of being refused.
-    """
+    """Listens on `asked` or nothing; else on the `usual` port or the next that is free. 0 asks for any."""
     if asked:
-        if listener := _listen(host, asked):
-            return listener
-        raise PortTaken(
-            f"Port {asked} of {host} is taken by another program. Stop that program, choose another port "
-            "(manage.py up --port N), or leave the choice to Handgrad."
-        )
-    near = range(usual, usual + _TRIES) if asked is None else ()
+        other = "choose another port (manage.py up --port N), or leave the choice to Handgrad"
+        return asked_listener(host, asked, other)
+    return _first(host, range(usual, usual + _TRIES) if asked is None else ())
+
+
+def asked_listener(host: str, port: int, other: str) -> socket.socket:
+    """Listens on that port; raises PortTaken, with the `other` thing that can be done than to free it."""
+    if listener := _listen(host, port):
+        return listener
+    raise PortTaken(f"Port {port} of {host} is taken by another program. Stop that program, {other}.")
+
+
+def kept_listener(path: Path, host: str, usual: int) -> socket.socket:
+    """Listens on the port noted in `path` at an earlier start, the `usual` one, or any: the first that is free. Notes it."""
+    noted = int(path.read_text()) if path.exists() else usual
+    listener = _first(host, (noted, usual))
+    path.write_text(str(listener.getsockname()[1]))
+    return listener
+
+
+def _first(host: str, near: Iterable[int]) -> socket.socket:
+    """The first of `near` that is free, else any."""
     candidates = (*near, *random.sample(_ANY, len(_ANY)))
     return next(listener for port in candidates if (listener := _listen(host, port)))
-
-
-def kept_port(path: Path, host: str, usual: int) -> int:
-    """The port noted in `path` at an earlier start, the `usual` one, or any: the first that is free. Notes it."""
-    noted = int(path.read_text()) if path.exists() else usual
-    port = next((port for port in (noted, usual) if _is_free(host, port)), None) or _any_port(host)
-    path.write_text(str(port))
-    return port
 
 
 def _listen(host: str, port: int) -> socket.socket | None:
@@ -56,13 +64,3 @@ def _listen(host: str, port: int) -> socket.socket | None:
         listener.close()
         return None
     return listener
-
-
-def _is_free(host: str, port: int) -> bool:
-    if listener := _listen(host, port):
-        listener.close()
-    return listener is not None
-
-
-def _any_port(host: str) -> int:
-    return next(port for port in random.sample(_ANY, len(_ANY)) if _is_free(host, port))

@@ -78,7 +78,7 @@ BEAT = Process(
 )
 REHEARSAL_ENDPOINT = Process(
     "model",
-    ("python", "manage.py", "rehearsal_endpoint", "--port", "{rehearsal_port}"),
+    ("python", "manage.py", "rehearsal_endpoint", "{model_listen}"),
     Stage.MODEL,
     in_containers=False,
 )

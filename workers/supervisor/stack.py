@@ -30,12 +30,12 @@ STOP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What a supervisor starts. `web` inherits `listener`; `installer` runs once, and `after_installation` follows
+    """What a supervisor starts. A process inherits its listener, by its name; `installer` runs once, and `after_installation` follows
     where it ended well."""
 
     broker: Broker
     web: Process
-    listener: socket.socket
+    listeners: Mapping[str, socket.socket]
     others: tuple[Process, ...]
     installer: Process | None
     after_installation: tuple[Process, ...]
@@ -141,7 +141,7 @@ class Stack:
             {**self._plan.environment, **process.environment},
             self._log,
             self._guardian,
-            inherited=(self._plan.listener.fileno(),) if process is self._plan.web else (),
+            inherited=(listener.fileno(),) if (listener := self._plan.listeners.get(process.name)) else (),
         )
         self.children[process.name] = child
         return child
@@ -184,9 +184,9 @@ class Stack:
             if stage == Stage.WORKER:
                 await self._wind_down(names)
             await asyncio.gather(*(self.children[name].stop() for name in names))
-            if stage == Stage.FRONT:
+            for listener in (self._plan.listeners[name] for name in names if name in self._plan.listeners):
                 # Who still waits for an answer is told that none will come.
-                self._plan.listener.close()
+                listener.close()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         self._guardian.close()
         self._log.say("Stopped.")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
@@ -20,7 +21,7 @@ from workers.stopping import under_way
 from workers.supervisor import processes
 from workers.supervisor.broker import NoBroker, resolve_broker
 from workers.supervisor.lock import AlreadyRunning, data_folder_lock
-from workers.supervisor.ports import PortTaken, kept_port, web_listener
+from workers.supervisor.ports import PortTaken, asked_listener, kept_listener, web_listener
 from workers.supervisor.readiness import wait_until_answers
 from workers.supervisor.stack import Plan, Stack
 from workers.supervisor.watch import Watch
@@ -87,27 +88,45 @@ class Command(BaseCommand):
         return sign_ins
 
 
+def model_listener(address: str | None) -> socket.socket | None:
+    """Where the rehearsal endpoint of this start listens: at the address named for it, else at a port that is kept.
+
+    None where it is not this machine's to start: switched off, or named elsewhere. Raises PortTaken.
+    """
+    if not settings.REHEARSAL:
+        return None
+    if not address:
+        return kept_listener(settings.DATA_DIR / "rehearsal.port", LOCAL, USUAL_REHEARSAL_PORT)
+    named = urlsplit(address)
+    if named.hostname not in {LOCAL, "localhost"}:
+        return None
+    other = "name another address in HANDGRAD_REHEARSAL_URL, or none, and a free port is taken"
+    return asked_listener(LOCAL, named.port or 80, other)
+
+
 def make_plan(host: str, listener: socket.socket) -> Plan:
     """Everything that runs on one machine, and what each process is told of the others."""
     broker = resolve_broker(settings.DATA_DIR / "redis", os.environ)
-    rehearsal_port = kept_port(settings.DATA_DIR / "rehearsal.port", LOCAL, USUAL_REHEARSAL_PORT)
-    # The endpoint that `bootstrap_workspace` makes in this very process has to have the address, too.
-    settings.REHEARSAL_URL = os.environ.get("HANDGRAD_REHEARSAL_URL", f"http://{LOCAL}:{rehearsal_port}/v1")
+    model = model_listener(os.environ.get("HANDGRAD_REHEARSAL_URL"))
+    if model and "HANDGRAD_REHEARSAL_URL" not in os.environ:
+        # The endpoint that `bootstrap_workspace` makes in this very process has to have the address, too.
+        settings.REHEARSAL_URL = f"http://{LOCAL}:{model.getsockname()[1]}/v1"
     shown_host = LOCAL if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host
     installs = settings.POLICIES == "install"
     return Plan(
         broker=broker,
         web=processes.WEB,
-        listener=listener,
+        listeners={"web": listener} | ({"model": model} if model else {}),
         others=(
             *(processes.CONTROL, processes.LLM, processes.SWEEPER, processes.BEAT),
-            *((processes.REHEARSAL_ENDPOINT, processes.REHEARSAL_COLLEAGUES) if settings.REHEARSAL else ()),
+            *((processes.REHEARSAL_ENDPOINT,) if model else ()),
+            *((processes.REHEARSAL_COLLEAGUES,) if settings.REHEARSAL else ()),
         ),
         installer=processes.INSTALL_POLICIES if installs else None,
         after_installation=(processes.GPU,) if installs else (),
         values={
             "listen": ("--fd", str(listener.fileno())),
-            "rehearsal_port": rehearsal_port,
+            "model_listen": ("--fd", str(model.fileno())) if model else (),
             "llm_workers": settings.LLM_WORKERS,
             "data": str(settings.DATA_DIR),
         },
