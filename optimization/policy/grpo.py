@@ -40,8 +40,9 @@ class GRPOTrainer(PPOTrainer):
 
     def _advantages_from_rewards(self, rewards: Tensor, mask: Tensor) -> Tensor:
         present = mask.bool().any(1)
-        scale = self.config.scale_rewards if isinstance(self.config, GRPOConfig) else True
-        advantages = group_advantages(rewards, self.config.group_size, scale=scale, present=present)
+        assert isinstance(self.config, GRPOConfig)
+        scale, size = self.config.scale_rewards, self.config.group_size
+        advantages = group_advantages(rewards, size, scale=scale, present=present)
         return advantages[:, None] * mask
 
     def _trainable(self, batch: Batch) -> Tensor:

@@ -52,6 +52,11 @@ class PPOTrainer:
         between: Between = lambda task, done, total: None,
         ranks: Ranks = ALONE,
     ) -> None:
+        if config is not None and not isinstance(config, self.Config):
+            raise TypeError(
+                f"{type(self).__name__} takes a {self.Config.__name__}, not a {type(config).__name__}: make one with the "
+                "same arguments."
+            )
         self.config = config or self.Config()
         self.tokenizer, self.between = tokenizer, between
         self.components = tuple(components)

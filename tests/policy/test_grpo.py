@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from optimization.policy.config import PPOConfig
+from optimization.policy.grpo import GRPOTrainer
 from optimization.policy.rollouts import Rollout
-from tests.policy.builders import component, grpo, rollout
+from optimization.policy.tokenisation import ByteTokenizer
+from tests.policy.builders import component, grpo, rollout, tiny
 
 
 def group(*starts: int, prompt: tuple[int, ...] = (7, 8)) -> list[Rollout]:
@@ -92,3 +95,9 @@ def test_the_policy_learns() -> None:
     history = trainer.train(25)
 
     assert history[-1]["reward"] > history[0]["reward"] + 0.4
+
+
+def test_the_settings_of_another_trainer_are_refused_by_name() -> None:
+    """With a PPOConfig a group is one rollout, and nothing is ever learned."""
+    with pytest.raises(TypeError, match="GRPOTrainer takes a GRPOConfig, not a PPOConfig"):
+        GRPOTrainer(tiny(), ByteTokenizer(), [component()], PPOConfig(), device="cpu")

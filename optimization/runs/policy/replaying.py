@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from optimization.policy.jobs.leasing import leased
 from optimization.policy.jobs.spec import StepJob
 from optimization.runs.policy.config import PolicyRunConfig
 from optimization.runs.policy.gpu import NO_TORCH
+from optimization.runs.policy.scratch import ReplayFolder
 from optimization.runs.policy.storage import run_folder
 from optimization.runs.policy.work import step_job
 from optimization.runs.work.bench import Bench
@@ -49,7 +49,7 @@ class StepsReplay:
     """The steps of one run, in order. `after_each` is called now and then while a job goes on."""
 
     def __init__(self, run_id: int, after_each: Callable[[], None]) -> None:
-        self._folder = run_folder(run_id) / f"replay-{uuid.uuid4().hex[:12]}"
+        self._folder = ReplayFolder(run_folder(run_id))
         self._after_each = after_each
         self._made: tuple[str, Path] | None = None
 
@@ -59,7 +59,7 @@ class StepsReplay:
         if find_spec("torch") is None:
             return StepAgain(problem=NO_TORCH)
         number = item.payload["step"] + 1
-        output = self._folder / f"step-{number}"
+        output = await bench.read(self._folder.path) / f"step-{number}"
         first_on = await bench.read(partial(_device_of, item))
         compute = config.compute
         try:
@@ -83,7 +83,7 @@ class StepsReplay:
         return await bench.read(partial(_compared, Path(stored.path), output, exact=exact, fixed=fixed))
 
     def end(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.end()
 
     def _job(self, item: WorkItem, bench: Bench, output: Path) -> StepJob:
         begun = item.payload["checkpoint"]
@@ -99,7 +99,7 @@ class StepsReplay:
 
         alive = asyncio.create_task(renewing())
         try:
-            result = await run_job(job, self._folder / "job", resources=resources)
+            result = await run_job(job, Path(job.output).with_name("job"), resources=resources)
         finally:
             alive.cancel()
         return bool(result.details["trained"])

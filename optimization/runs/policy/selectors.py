@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
@@ -10,6 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from optimization.models import Checkpoint, PolicyStep, RolloutGroup, RolloutSource, Run, Score
+from optimization.runs.policy.advantages import Rule
 from optimization.runs.policy.past import lineage_of
 from optimization.runs.policy.storage import sampled_of, unpacked
 
@@ -79,7 +81,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Sample:
-    """One completion. `advantage` is its reward against the mean of its group, in its standard deviations."""
+    """One completion. `advantage` is what the step made of its reward against its group's (runs.policy.advantages)."""
 
     number: int
     text: str
@@ -167,7 +169,13 @@ def checkpoint_found(run: Run, key: str) -> Checkpoint | None:
 
 def iteration_groups(run: Run, number: int) -> list[Group]:
     """The groups that the iteration's step was taken on, or is to be; those of its tests are not among them."""
-    return [group_read(run, group) for group in training_groups(run, number)]
+    groups = list(training_groups(run, number))
+    rule = Rule.of(run.config)
+    if rule is None:
+        return [group_read(run, group) for group in groups]
+    lengths = [[sum(sampled_of(sample)) for sample in group.samples] for group in groups]
+    advantages = rule.advantages([rewards_of(group) for group in groups], lengths)
+    return [group_read(run, *both) for both in zip(groups, advantages, strict=True)]
 
 
 def training_groups(run: Run, number: int) -> QuerySet[RolloutGroup]:
@@ -180,12 +188,16 @@ def training_groups(run: Run, number: int) -> QuerySet[RolloutGroup]:
     return sampled.filter(effect__iteration=number).order_by("effect", "index")
 
 
-def group_read(run: Run, group: RolloutGroup) -> Group:
+def rewards_of(group: RolloutGroup) -> list[float | None]:
+    """One a completion; None where nobody has scored it."""
+    return group.rewards or [None] * len(group.samples)
+
+
+def group_read(run: Run, group: RolloutGroup, advantages: Sequence[float | None] | None = None) -> Group:
     names = dict(RolloutSource.objects.filter(run=run).values_list("index", "name"))
-    rewards = group.rewards or [None] * len(group.samples)
+    rewards = rewards_of(group)
     known = [value for value in rewards if value is not None]
     mean = fmean(known) if known else None
-    spread = fmean([(value - mean) ** 2 for value in known]) ** 0.5 if mean is not None else 0.0
     prompt = group.prompt["text"]
     return Group(
         id=group.pk,
@@ -199,7 +211,7 @@ def group_read(run: Run, group: RolloutGroup) -> Group:
                 number=place + 1,
                 text=sample["text"],
                 reward=rewards[place],
-                advantage=_advantage(rewards[place], mean, spread),
+                advantage=advantages[place] if advantages else None,
                 verdict=tuple(group.verdicts[place]) if place < len(group.verdicts) else (),
                 finished=sample["finished"],
                 tokens=_tokens(sample, group.figures[place] if group.figures else None),
@@ -209,12 +221,6 @@ def group_read(run: Run, group: RolloutGroup) -> Group:
         mean=mean,
         varied=len(set(known)) > 1,
     )
-
-
-def _advantage(reward: float | None, mean: float | None, spread: float) -> float | None:
-    if reward is None or mean is None:
-        return None
-    return (reward - mean) / spread if spread else 0.0
 
 
 def _tokens(sample: dict[str, Any], figures: dict[str, Any] | None) -> tuple[Token, ...]:
