@@ -150,3 +150,9 @@ def test_every_loss_optimizer_and_algorithm_has_a_public_name() -> None:
     assert set(optimizers.OPTIMIZERS) <= set(optimizers.__all__)
     assert set(trainers.TRAINERS) <= set(trainers.__all__)
     assert set(llm.__all__) >= set(PUBLIC["llm"].split())
+
+
+def test_every_algorithm_is_a_trainer() -> None:
+    kinds = [*trainers.TRAINERS.values(), trainers.Minibatch, trainers.BasicSearchAlgorithm]
+    assert all(issubclass(kind, trainers.Trainer) for kind in kinds)
+    assert all(inspect.iscoroutinefunction(door) for kind in kinds for door in (kind.train, kind.evaluate))

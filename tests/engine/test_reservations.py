@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db.models import Sum
@@ -12,6 +13,7 @@ from optimization.models import Call, Run, WorkItem
 from optimization.runs.engine.leases import expire, take
 from optimization.runs.work.budget import Left, Reserve, Settle
 from tests.engine.rows import make_effect, make_item, make_run
+from tests.feedback.test_concurrency import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,6 +61,13 @@ def test_a_call_is_set_aside_under_its_items_lease_and_settled(run: Run) -> None
     assert money(run) == (0, pytest.approx(0.4))
     settle(item, 0.4, 0.1)
     assert money(run) == (pytest.approx(0.1), 0)
+
+
+def test_workers_at_once_cannot_set_aside_more_than_the_budget(run: Run) -> None:
+    items = held(run, items=8)
+    left = at_once([partial(reserve, item, 0.3) for item in items])
+    assert left.count(None) == 3
+    assert money(run) == (0, pytest.approx(0.9))
 
 
 def test_calls_of_a_dead_worker_are_charged_at_what_calls_have_cost(run: Run) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from optimization.core import Parameter, active_optimizer
-from optimization.optimizers import OPTIMIZERS, Optimizer, Proposal, SFAOptimizer
+from optimization.optimizers import OPTIMIZERS, Optimizer, Proposal, SFAOptimizer, TGDOptimizer
 from tests.optimizers.models import Chain, FakeModel, Step, improving, judged
 
 
@@ -106,6 +106,23 @@ async def test_a_step_with_a_closure_runs_it_once_before_the_update_and_gives_wh
     assert chain.step0.prompt.value == "P0"
 
 
+@pytest.mark.parametrize("kind", [SFAOptimizer, TGDOptimizer])
+async def test_both_optimizers_run_a_closure_once_and_retry_without_it(
+    kind: type[SFAOptimizer | TGDOptimizer],
+) -> None:
+    chain, calls = Chain(1), []
+    replies = iter([{"value": "", "reason": ""}, {"value": "loud", "reason": ""}])
+    optimizer = kind(chain.parameters()).bind(FakeModel(lambda asked: next(replies)))
+
+    async def closure() -> tuple[float, str]:
+        calls.append(chain.step0.prompt.value)
+        await judged(chain, "louder")
+        return 0.25, "too quiet"
+
+    assert await optimizer.step(closure) == (0.25, "too quiet")
+    assert (calls, chain.step0.prompt.value) == (["p0"], "loud")
+
+
 async def test_a_closure_may_be_plain() -> None:
     chain = Chain(1)
     optimizer = upper(chain)
@@ -123,6 +140,16 @@ def test_groups_have_settings_of_their_own_over_the_defaults() -> None:
     optimizer = SFAOptimizer([{"params": [a]}, {"params": [b], "conservatism": 0.1}])
     assert [group["conservatism"] for group in optimizer.param_groups] == [0.7, 0.1]
     assert optimizer.group_of(b)["max_retries"] == 3
+
+
+async def test_a_group_added_later_learns_with_settings_of_its_own() -> None:
+    chain = Chain(2)
+    optimizer = TGDOptimizer([chain.step0.prompt]).bind(FakeModel(improving))
+    optimizer.add_param_group({"params": [chain.step1.prompt], "momentum": 1})
+    await judged(chain, "louder")
+    assert sorted((await optimizer.step()).values()) == ["p0!", "p1!"]
+    assert [group["momentum"] for group in optimizer.param_groups] == [0, 1]
+    assert [bool(optimizer.state.get(prompt)) for prompt in chain.parameters()] == [False, True]
 
 
 def test_a_group_with_an_unknown_setting_names_those_there_are() -> None:
