@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from optimization.core.validating import PATTERNS, SchemaValidator
 from optimization.llm.texts import storable
 
 FENCED = re.compile(r"```([\w+#.-]*)[^\n`]*\n(.*?)\n?[ \t]*```", re.DOTALL)
@@ -45,7 +45,7 @@ def parse_json(text: str) -> Any:
 def check_schema(schema: Any, what: str) -> None:
     """ValueError, in words that begin with `what`, for what is no JSON schema or refers to what is not in it."""
     try:
-        Draft202012Validator.check_schema(schema)
+        SchemaValidator.check_schema(schema, format_checker=PATTERNS)
     except SchemaError as error:
         place = f"{error.json_path}: " if error.json_path != "$" else ""
         raise ValueError(f"{what} is no valid JSON schema: {place}{shortened(error.message)}.") from None
@@ -58,7 +58,10 @@ def check_schema(schema: Any, what: str) -> None:
 
 
 def misfit(data: Any, schema: dict[str, Any]) -> tuple[str, str] | None:
-    """Where data breaks a schema, as a JSON path, and how, in words; None where it does not."""
+    """Where data breaks a schema, as a JSON path, and how, in words; None where it does not.
+
+    ValueError where a pattern of the schema takes too long on a text of the data.
+    """
     try:
         error = best_match(_validator(json.dumps(schema)).iter_errors(data))
     except RecursionError:
@@ -98,6 +101,6 @@ def _dangling(schema: Any, resolver: Any) -> Iterator[str]:
 
 
 @lru_cache(maxsize=256)
-def _validator(schema: str) -> Draft202012Validator:
+def _validator(schema: str) -> Any:
     # A registry of its own: without one, jsonschema fetches what a $ref names from the network.
-    return Draft202012Validator(json.loads(schema), registry=Registry())
+    return SchemaValidator(json.loads(schema), registry=Registry())

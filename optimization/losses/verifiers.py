@@ -22,9 +22,9 @@ import yaml
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse as parse_path
 
+from optimization.core.patterns import Pattern
 from optimization.core.structured import check_schema, fenced_blocks, misfit, parse_json
 from optimization.core.values import as_text
-from optimization.losses.patterns import Pattern
 
 GROUP = "handgrad.verifiers"
 
@@ -59,7 +59,7 @@ def exact(expected: str | None = None, *, ignore_case: bool = False, strip: bool
 def regex(pattern: str, *, full: bool = False, message: str = "") -> Check:
     """The pattern is found in the output; with `full` it matches all of it.
 
-    ValueError where it takes too long on an output (losses.patterns).
+    ValueError where it takes too long on an output (core.patterns).
     """
     compiled = Pattern(pattern)
 
@@ -88,14 +88,18 @@ def contains(text: str | list[str] | None = None, *, ignore_case: bool = False) 
 
 
 def json_schema(schema: dict[str, Any]) -> Check:
-    """The output is JSON, alone or in a code fence, that satisfies the schema."""
+    """The output is JSON, alone or in a code fence, that satisfies the schema.
+
+    ValueError where a pattern of the schema takes too long on the output (core.patterns).
+    """
     check_schema(schema, "The schema of the json_schema verifier")
 
     def check(output: Any) -> Verdict:
         try:
-            found = misfit(_data(output), schema)
+            data = _data(output)
         except ValueError as problem:
             return False, f"The output must be JSON: {problem}."
+        found = misfit(data, schema)
         if found is None:
             return True, ""
         place, wrong = found

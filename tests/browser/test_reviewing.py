@@ -60,6 +60,21 @@ def test_an_answer_of_ones_own_decides_by_keys_on_a_phone(
         assert said.items() <= body.items()
 
 
+def test_what_is_typed_outlives_a_reload(signed_in: SignedIn, scene: Scene, reviewer: User) -> None:
+    dispute(scene, PAIR, {"choice": "A"}, {"choice": "B"})
+    page = signed_in(reviewer)
+    page.goto("/queue/reviews/")
+    page.keyboard.press("t")
+    page.get_by_label("Why this decision?").fill("They differ in a word.")
+    page.reload()
+    expect(page.get_by_role("radio", name="Tie")).to_be_checked()
+    expect(page.get_by_label("Why this decision?")).to_have_value("They differ in a word.")
+    page.get_by_role("button", name="Take this answer of annotator 2").click()
+    expect(page.get_by_text("Decided: the run goes on with it.")).to_be_visible()
+    made = Adjudication.objects.get()
+    assert (made.body["choice"], made.reason) == ("B", "They differ in a word.")
+
+
 def decide_by_keys(page: Page, keys: str) -> None:
     page.keyboard.press("Enter")  # nothing chosen yet: the page says what is missing, and keeps what is there
     expect(page.locator(".errorlist").first).to_be_visible()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from optimization.losses import VerifierLoss, patterns
-from optimization.losses.patterns import Pattern
+from optimization.core import patterns
+from optimization.core.patterns import Pattern
+from optimization.losses import VerifierLoss
 from optimization.trainers import MinibatchAlgorithm
 from tests.trainers.agents import Writer
 
@@ -70,3 +74,43 @@ def test_a_pattern_matches_what_pythons_own_does(pattern: str, text: str, full: 
 )
 def test_braces_are_a_repetition_or_themselves(pattern: str, text: str, found: bool) -> None:
     assert bool(re.search(pattern, text)) is Pattern(pattern).matches(text) is found
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(
+    ("schema", "data"),
+    [
+        ({"items": {"pattern": SLOW}}, [HARD]),
+        ({"patternProperties": {SLOW: {}}}, {HARD: 1}),
+        ({"additionalProperties": False, "patternProperties": {SLOW: {}}}, {HARD: 1}),
+    ],
+    ids=["pattern", "patternProperties", "additionalProperties"],
+)
+async def test_a_schemas_patterns_keep_to_the_limit_too(schema: dict[str, Any], data: Any) -> None:
+    with pytest.raises(ValueError, match="found no end within 0.05 s"):
+        await VerifierLoss({"name": "json_schema", "schema": schema})(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        ({"n_a": 1, "id": "A1"}, None),
+        ({"n_a": "1"}, "$.n_a: '1' is not of type 'integer'"),
+        ({"m_a": 1}, "$: Additional properties are not allowed ('m_a' was unexpected)"),
+        ({"id": "a1"}, "$.id: 'a1' does not match '^[A-Z]'"),
+    ],
+)
+async def test_they_mean_what_they_mean_in_any_schema(data: dict[str, Any], wrong: str | None) -> None:
+    schema = {
+        "properties": {"id": {"pattern": "^[A-Z]"}},
+        "patternProperties": {"^n_": {"type": "integer"}},
+        "additionalProperties": False,
+    }
+    value = await VerifierLoss({"name": "json_schema", "schema": schema})(json.dumps(data))
+    assert value.payload == ([] if wrong is None else [[f"The output's JSON is wrong at {wrong}."]])
+    assert Draft202012Validator(schema).is_valid(data) is (wrong is None)
+
+
+def test_a_schema_whose_pattern_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no valid JSON schema: .*'\(' is not a 'regex'"):
+        VerifierLoss({"name": "json_schema", "schema": {"properties": {"a": {"pattern": "("}}}})

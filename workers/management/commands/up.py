@@ -107,8 +107,9 @@ def model_listener(address: str | None) -> socket.socket | None:
 def make_plan(host: str, listener: socket.socket) -> Plan:
     """Everything that runs on one machine, and what each process is told of the others."""
     broker = resolve_broker(settings.DATA_DIR / "redis", os.environ)
-    model = model_listener(os.environ.get("HANDGRAD_REHEARSAL_URL"))
-    if model and "HANDGRAD_REHEARSAL_URL" not in os.environ:
+    named = os.environ.get("HANDGRAD_REHEARSAL_URL")
+    model = model_listener(named)
+    if model and not named:
         # The endpoint that `bootstrap_workspace` makes in this very process has to have the address, too.
         settings.REHEARSAL_URL = f"http://{LOCAL}:{model.getsockname()[1]}/v1"
     shown_host = LOCAL if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host
