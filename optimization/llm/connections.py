@@ -7,7 +7,6 @@ Python take longer over a reply than everything else that is done with it.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import defaultdict
 from functools import partial
 from weakref import WeakSet
@@ -24,8 +23,6 @@ class Connections(httpx2.AsyncBaseTransport):
     call may take. The client's timeouts are not heeded."""
 
     def __init__(self) -> None:
-        self._context: ssl.SSLContext = httpx2.create_ssl_context()
-        self._context.set_alpn_protocols(["http/1.1"])
         self._free: dict[Origin, list[Connection]] = defaultdict(list)
         self._all: WeakSet[Connection] = WeakSet()
 
@@ -50,7 +47,7 @@ class Connections(httpx2.AsyncBaseTransport):
         return None
 
     async def _new(self, origin: Origin) -> Connection:
-        connection = await Connection.open(origin, self._context)
+        connection = await Connection.open(origin)
         self._all.add(connection)
         return connection
 

@@ -203,9 +203,8 @@ async def test_the_certificate_must_be_that_of_the_name_and_not_of_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = certificate(tmp_path, "models.example")
-    monkeypatch.setattr(
-        httpx2, "create_ssl_context", lambda: ssl.create_default_context(cafile=tmp_path / "cert")
-    )
+    trusting = ssl.create_default_context(cafile=tmp_path / "cert")
+    monkeypatch.setattr(connection, "authorities", lambda: trusting)
     async with server(answering(LENGTH + b"hello"), served) as url, client() as http:
         named = {"extensions": {"sni_hostname": "models.example"}}
         assert (await http.post(url, content=b"{}", **named)).text == "hello"
