@@ -140,8 +140,8 @@ class Module:
                 continue
             seen.add(id(module))
             yield path, module
-            below = ((f"{path}.{name}" if path else name, child) for name, child in module._children.items())
-            stack.extend(reversed(list(below)))
+            for name, child in reversed(module._children.items()):
+                stack.append((f"{path}.{name}" if path else name, child))
 
     def modules(self) -> Iterator[Module]:
         """This module and every one below it, each once, parents first."""

@@ -1,64 +1,58 @@
-"""Connections to one endpoint, hundreds at once.
+"""Connections to one endpoint, hundreds at once: the one used last is used first.
 
-A pool of connections looks at every one of them for each request and again for each reply, which at 256 at once costs
-more than the request itself. Here each connection has a pool of its own, and the one used last is used first.
+A library's pool looks at every one of its connections for each request and again for each reply, and its parts written in
+Python take longer over a reply than everything else that is done with it.
 """
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections import defaultdict
+from functools import partial
+from weakref import WeakSet
 
 import httpx2
 
+from optimization.llm.connection import Connection, Origin
+
 KEEP_ALIVE_SECONDS = 60.0
-_ONE = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_SECONDS)
 
 
 class Connections(httpx2.AsyncBaseTransport):
-    """As many connections as are in use at once; whoever calls sees to it that there are not too many."""
+    """As many connections as are in use at once; whoever calls sees to it that there are not too many, and how long a
+    call may take. The client's timeouts are not heeded."""
 
     def __init__(self) -> None:
-        self._context: ssl.SSLContext = httpx2.create_ssl_context()
-        self._free: list[httpx2.AsyncHTTPTransport] = []
-        self._all: list[httpx2.AsyncHTTPTransport] = []
+        self._free: dict[Origin, list[Connection]] = defaultdict(list)
+        self._all: WeakSet[Connection] = WeakSet()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        connection = self._free.pop() if self._free else self._new()
-        try:
-            response = await connection.handle_async_request(request)
-        except BaseException:
-            self._free.append(connection)
-            raise
-        assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Held(response.stream, lambda: self._free.append(connection))
-        return response
+        origin = Origin.of(request)
+        connection = self._kept(origin) or await self._new(origin)
+        incoming = await connection.ask(request)
+        return incoming.response(release=partial(self._keep, origin, connection))
 
     async def aclose(self) -> None:
-        for connection in self._all:
-            await connection.aclose()
+        for connection in list(self._all):
+            connection.close()
+        await asyncio.sleep(0)  # until they are
 
-    def _new(self) -> httpx2.AsyncHTTPTransport:
-        connection = httpx2.AsyncHTTPTransport(verify=self._context, limits=_ONE)
-        self._all.append(connection)
+    def _kept(self, origin: Origin) -> Connection | None:
+        free = self._free[origin]
+        while free:
+            connection = free.pop()
+            if connection.is_free(KEEP_ALIVE_SECONDS):
+                return connection
+            connection.close()
+        return None
+
+    async def _new(self, origin: Origin) -> Connection:
+        connection = await Connection.open(origin)
+        self._all.add(connection)
         return connection
 
-
-class _Held(httpx2.AsyncByteStream):
-    """A reply's bytes; closed, its connection is free."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, release: Callable[[], None]) -> None:
-        self._stream = stream
-        self._release: Callable[[], None] | None = release
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._stream:
-            yield part
-
-    async def aclose(self) -> None:
-        release, self._release = self._release, None
-        try:
-            await self._stream.aclose()
-        finally:
-            if release is not None:
-                release()
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        if connection.is_free(KEEP_ALIVE_SECONDS):
+            self._free[origin].append(connection)
+        else:
+            connection.close()

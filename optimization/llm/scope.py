@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """A position: effect of the iteration, phase, candidate, example, node or parameter, sample, retry."""
 
     iteration: int = 0
@@ -27,19 +26,7 @@ class Scope:
 
     def key(self) -> str:
         """The call's unique key within its run."""
-        return "/".join(
-            str(part)
-            for part in (
-                self.iteration,
-                self.effect,
-                self.phase,
-                self.candidate,
-                self.example,
-                self.node,
-                self.sample,
-                self.retry,
-            )
-        )
+        return "/".join(map(str, self))
 
 
 _EMPTY = Scope()
@@ -64,7 +51,7 @@ def scoped(
 ) -> Iterator[Scope]:
     """Narrow the scope for the code inside; tasks started inside inherit it."""
     changes = {name: value for name, value in locals().items() if value is not None}
-    inner = replace(_scope.get(), **changes)
+    inner = _scope.get()._replace(**changes)
     token = _scope.set(inner)
     try:
         yield inner

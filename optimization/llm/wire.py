@@ -118,7 +118,7 @@ class Wire:
             prompt_tokens=_count(counts.get("prompt_tokens")),
             completion_tokens=_count(counts.get("completion_tokens")),
         )
-        return self._not_empty(reply, response.text)
+        return self._not_empty(reply, lambda: response.text)
 
     async def _stream(
         self,
@@ -158,7 +158,7 @@ class Wire:
             prompt_tokens=_count(usage.prompt_tokens) if usage else None,
             completion_tokens=_count(usage.completion_tokens) if usage else None,
         )
-        return self._not_empty(reply, text)
+        return self._not_empty(reply, lambda: text)
 
     async def _unstreamed(self, response: httpx2.Response, on_delta: Callable[[str], None]) -> Reply:
         """The whole reply of a server that streams none, told in one piece."""
@@ -167,10 +167,10 @@ class Wire:
         on_delta(reply.text)
         return reply
 
-    def _not_empty(self, reply: Reply, raw: str) -> Reply:
+    def _not_empty(self, reply: Reply, raw: Callable[[], str]) -> Reply:
         if not reply.text.strip():
             what = f"sent an empty reply (it stopped for the reason {reply.finish_reason!r})"
-            raise EmptyReply(self.where, what, raw=shown(raw, self.endpoint))
+            raise EmptyReply(self.where, what, raw=shown(raw(), self.endpoint))
         return reply
 
     def _garbled(self, what: str, raw: str) -> GarbledReply:

@@ -22,6 +22,7 @@ from django.db.models.functions import Concat, Now
 from optimization.feedback.services import requests_left_withdraw
 from optimization.models import Activity, Candidate, Iteration, Run, RunKind, RunState, WorkItem, WorkState
 from optimization.models import Effect as EffectRow
+from optimization.models.copied import rows_add
 from optimization.runs.assembly import loss_made
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.candidates import candidate_merge, changed_parameters
@@ -147,20 +148,23 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
     row = EffectRow.objects.create(
         run=run, iteration=run.iteration, ordinal=ordinal, kind=effect.kind, digest=effect.digest()
     )
-    # A value and not an expression a row, which would take twice as long for thousands of items.
+    # A value and no expression, which would have to be written out for each of thousands of items.
     now = Run.objects.values_list(Now(), flat=True).get(pk=run.pk)
-    WorkItem.objects.bulk_create(
-        WorkItem(
-            run=run,
-            effect=row,
-            index=index,
-            queue=QUEUES[effect.kind],
-            kind=effect.kind,
-            payload=payload,
-            due_at=now,
-            reopened=int(run.restarted == run.iteration),
-        )
-        for index, payload in enumerate(_parts(run, effect))
+    rows_add(
+        WorkItem,
+        [
+            WorkItem(
+                run=run,
+                effect=row,
+                index=index,
+                queue=QUEUES[effect.kind],
+                kind=effect.kind,
+                payload=payload,
+                due_at=now,
+                reopened=int(run.restarted == run.iteration),
+            )
+            for index, payload in enumerate(_parts(run, effect))
+        ],
     )
     if isinstance(effect, Backward):
         late_join(run, row)

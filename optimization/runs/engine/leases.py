@@ -9,15 +9,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, F, JSONField, Q, QuerySet, Value, When
-from django.db.models.functions import Greatest, Now
+from django.db.models import F, Func, JSONField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Greatest, Now
 
 from optimization.models import RunState, WorkItem, WorkState
 from optimization.runs.engine.faults import fault
@@ -120,15 +121,31 @@ def settle_all(results: Sequence[tuple[WorkItem, Any]]) -> list[bool]:
     """`settle` for each, in two statements for all of them."""
     held = _held([item for item, _ in results])
     if held:
-        mine_alone = [(item, result) for item, result in results if item.pk in held]
+        stored = {
+            item.pk: json.dumps(result) for item, result in results if item.pk in held and result is not None
+        }
         WorkItem.objects.filter(pk__in=held).update(
-            state=WorkState.DONE,
-            result=Case(*(When(pk=item.pk, then=Value(result, JSONField())) for item, result in mine_alone)),
-            settled=Case(*(When(pk=item.pk, then=item.fence) for item, _ in mine_alone)),
-            done_at=Now(),
-            lease_until=None,
+            state=WorkState.DONE, result=_Entry(stored), settled=F("fence"), done_at=Now(), lease_until=None
         )
     return [item.pk in held for item, _ in results]
+
+
+class _Entry(Func):
+    """Each row's own JSON, out of one object by primary key: to write a CASE of as many branches takes four times as long."""
+
+    output_field = JSONField()
+
+    def __init__(self, stored: Mapping[int, str]) -> None:
+        super().__init__(Value(dict(stored), JSONField()), Cast("pk", TextField()))
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s)::jsonb", arg_joiner=" ->> ")
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        path = ", '$.\"' || "
+        return self.as_sql(
+            compiler, connection, template="JSON_EXTRACT(%(expressions)s || '\"')", arg_joiner=path
+        )
 
 
 def _held(items: Sequence[WorkItem]) -> frozenset[int]:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from optimization.llm.messages import Completion, CompletionRequest, Resources, Usage
 from optimization.llm.scope import current_scope
 from optimization.models import Call
+from optimization.models.copied import rows_add
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.replay import JournalMismatch
 from optimization.runs.work.sheet import current_sheet, other_key
@@ -85,7 +86,7 @@ class SaveCall:
         calls = [operation.call for operation in batch]
         try:
             with transaction.atomic():
-                Call.objects.bulk_create(calls)
+                rows_add(Call, calls)
             return calls
         except IntegrityError:
             return [cls._first(call) for call in calls]

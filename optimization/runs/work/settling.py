@@ -22,6 +22,7 @@ from optimization.models import (
     WorkItem,
     WorkState,
 )
+from optimization.models.copied import rows_add
 from optimization.runs.engine.faults import fault
 from optimization.runs.engine.leases import fail, give_back, mine, settle_all
 from optimization.runs.states import run_move
@@ -41,7 +42,7 @@ class Finish:
         fault("before_commit")
         kept = settle_all([(operation.item, operation.result) for operation in batch])
         mine_alone = [operation for operation, was_mine in zip(batch, kept, strict=True) if was_mine]
-        Tape.objects.bulk_create(tape for operation in mine_alone for tape in operation.tapes)
+        rows_add(Tape, [tape for operation in mine_alone for tape in operation.tapes])
         for operation in mine_alone:
             if operation.released:
                 Tape.objects.filter(pk__in=operation.released).update(released_by=operation.item)
