@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, F, Min, OuterRef, Q, Sum
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from optimization.feedback.lanes import ORDER, waiting
@@ -42,23 +42,31 @@ def urgency_refresh(now: datetime | None = None) -> int:
     return sum(_write(run, urgency) for run, urgency in _changed(now or timezone.now()))
 
 
-def _changed(now: datetime) -> Iterator[tuple[Run, int]]:
-    """Each run whose rows have another urgency than they should, and which."""
-    asking = FeedbackRequest.objects.filter(state=RequestState.OPEN, audience=Audience.PEOPLE)
-    blocked = Q(state=RunState.RUNNING, activity=Activity.PEOPLE) & Exists(asking.filter(run=OuterRef("pk")))
-    for run in Run.objects.filter(blocked).only("urgency"):
-        counted = asking.filter(run=run).order_by("pk")[:COUNTED]
-        found = counted.aggregate(since=Min("created_at"), missing=Sum(F("wanted") - F("taken")))
-        urgency = IDLE
-        if found["since"] is not None:
-            urgency = gain_of((now - found["since"]).total_seconds(), found["missing"])
-        if urgency != run.urgency:
-            yield run, urgency
-    for run in Run.objects.filter(~blocked, urgency__gt=IDLE).only("urgency"):
+class _Missing(Func):
+    """The answers that a subquery of questions still wants."""
+
+    template = "(SELECT SUM(asked.places) FROM %(expressions)s AS asked)"
+    output_field = IntegerField()
+
+
+def _changed(now: datetime) -> Iterator[tuple[int, int]]:
+    """Each run whose rows have another urgency than they should, by primary key, and which: read in two statements."""
+    asking = FeedbackRequest.objects.filter(
+        run=OuterRef("pk"), state=RequestState.OPEN, audience=Audience.PEOPLE
+    ).order_by("pk")
+    blocked = Q(state=RunState.RUNNING, activity=Activity.PEOPLE)
+    places = asking.annotate(places=F("wanted") - F("taken")).values("places")
+    since, missing = Subquery(asking.values("created_at")[:1]), _Missing(Subquery(places[:COUNTED]))
+    waits = Run.objects.filter(blocked).annotate(since=since, missing=missing).exclude(since=None)
+    for run, urgency, begun, wanted in waits.values_list("pk", "urgency", "since", "missing"):
+        if (due := gain_of((now - begun).total_seconds(), wanted)) != urgency:
+            yield run, due
+    idle = Run.objects.filter(~(blocked & Exists(asking)), urgency__gt=IDLE)
+    for run in idle.values_list("pk", flat=True):
         yield run, IDLE
 
 
-def _write(run: Run, urgency: int) -> int:
+def _write(run: int, urgency: int) -> int:
     """The run's own row last, so that what is cut short is taken up again."""
     written = 0
     for _ in range(CHUNKS):
@@ -67,7 +75,7 @@ def _write(run: Run, urgency: int) -> int:
             rows = list(stale.select_for_update(skip_locked=True).values_list("pk", flat=True)[:CHUNK])
             written += FeedbackRequest.objects.filter(pk__in=rows).update(urgency=urgency)
         if len(rows) < CHUNK:
-            Run.objects.filter(pk=run.pk).update(urgency=urgency)
+            Run.objects.filter(pk=run).update(urgency=urgency)
             break
     return written
 

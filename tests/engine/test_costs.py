@@ -11,7 +11,17 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from optimization.models import Activity, Call, Effect, Iteration, Run, Step, WorkItem, WorkState
+from optimization.models import (
+    Activity,
+    Call,
+    Effect,
+    FeedbackRequest,
+    Iteration,
+    Run,
+    Step,
+    WorkItem,
+    WorkState,
+)
 from optimization.runs.engine.advance import advance
 from optimization.runs.engine.leases import take
 from optimization.runs.work.calls import SaveCall
@@ -126,7 +136,12 @@ def live_through(run: Run, iterations: int) -> None:
 def test_runs_that_wait_for_people_cost_the_sweeper_no_statement() -> None:
     def wait(count: int) -> None:
         for _ in range(count):
-            make_item(make_effect(make_run(activity=Activity.PEOPLE)), state=WorkState.WAITING)
+            run = make_run(activity=Activity.PEOPLE)
+            item = make_item(make_effect(run), state=WorkState.WAITING)
+            FeedbackRequest.objects.create(
+                workspace=run.workspace, run=run, item=item, key="q", iteration=0, kind="rubric", question={}
+            )
+        sweep()  # their questions are put in order once
 
     wait(1)
     one = statements(sweep)
