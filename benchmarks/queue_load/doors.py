@@ -23,7 +23,7 @@ FORM = re.compile(
 IMPROVEMENTS = "Give a date."
 CSRF = "a" * 32
 AHEAD_AFTER = 0.8  # as ahead.js has it
-COUNTED_FOR = 5.0  # as counts.js has it
+COUNTED_FOR = 10.0  # as counts.js has it
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,6 @@ from optimization.models import Claim, ClaimState, FeedbackRequest, RequestState
 MOST_AHEAD = 3
 
 
-def reservation_make(claim: Claim) -> Claim:
-    """Turn a new claim into a reservation."""
-    claim.ahead = True
-    claim.save(update_fields=["ahead"])
-    return claim
-
-
 def reservations_of(user_id: int, workspace_id: int) -> QuerySet[Claim]:
     """What a person holds and has reserved, the hold first."""
     own = Claim.objects.filter(user=user_id, state=ClaimState.ACTIVE, request__state=RequestState.OPEN)

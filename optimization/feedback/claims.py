@@ -20,7 +20,6 @@ from django.db.models.functions import Now
 
 from optimization.feedback.ahead import (
     MOST_AHEAD,
-    reservation_make,
     reservation_take_over,
     reservations_by_others,
     reservations_of,
@@ -65,13 +64,12 @@ def claim_ahead(*, workspace: Workspace, user: User, place: int = 1) -> Claim | 
     """The question that comes `place` after the one in hand, 1 to MOST_AHEAD, reserved if it is not yet; None where
     nothing is held, the ones before it are not reserved, or nothing else waits."""
     member, now = _lock_member(workspace, user)
-    held = list(reservations_of(user.pk, workspace.pk)[: MOST_AHEAD + 1])
+    held = _RESERVED(user=user.pk, workspace=workspace.pk)
     if not held or not 1 <= place <= min(len(held), MOST_AHEAD):
         return None
     if place < len(held):
         return held[place]
-    claim = _first_of_queue(member, now)
-    return reservation_make(claim) if claim else None
+    return _first_of_queue(member, now, ahead=True)
 
 
 @transaction.atomic
@@ -143,6 +141,9 @@ def _any(workspace: int, user: int, which: Q) -> QuerySet[FeedbackRequest]:
 _INSERT = PreparedInsert(Claim)
 _CLAIMANT: Prepared[Membership] = Prepared(_claimants, "workspace", "user", "own_text")
 _HOLDS: Prepared[Claim] = Prepared(_holds, "workspace", "user")
+_RESERVED: Prepared[Claim] = Prepared(
+    lambda user, workspace: reservations_of(user, workspace)[: MOST_AHEAD + 1], "user", "workspace"
+)
 _HEAD: Prepared[FeedbackRequest] = Prepared(lambda **who: _fresh(**who)[:1], "workspace", "user", "lane_text")
 
 
@@ -164,12 +165,19 @@ def _own_hold(member: Claimant, now: datetime) -> Claim | None:
     return None
 
 
-def _first_of_queue(member: Claimant, now: datetime) -> Claim | None:
+def _first_of_queue(member: Claimant, now: datetime, ahead: bool = False) -> Claim | None:
     question = _first_fresh(member) or _first_put_off(member)
     if question is None or not place_take(question):
         return None
+    expires_at = now + hold_time()
     return _INSERT(
-        Claim(request=question, user_id=member.user_id, fence=question.fence, expires_at=now + hold_time())
+        Claim(
+            request=question,
+            user_id=member.user_id,
+            fence=question.fence,
+            expires_at=expires_at,
+            ahead=ahead,
+        )
     )
 
 

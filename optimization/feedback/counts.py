@@ -11,7 +11,7 @@ from django.db.models.functions import Now, TruncDay
 
 from optimization.feedback.ahead import reservations_of
 from optimization.feedback.audience import questions_for
-from optimization.feedback.lanes import panel_lanes, person_lane, shared_lane, with_lanes
+from optimization.feedback.lanes import ORDER, panel_lanes, person_lane, shared_lane, with_lanes
 from optimization.models import Answer, Audience, Claim, ClaimState, Membership
 from optimization.models.prepared import Prepared
 
@@ -70,7 +70,10 @@ def _figures(
 ) -> QuerySet[Membership]:
     """The membership with `today`, what it has `reserved`, and what waits in the lane that it shares and in its own."""
     answers = Answer.objects.filter(request__workspace=workspace, user=user, created_at__gte=TruncDay(Now()))
-    shared, own = (questions_for(Q(lane=lane), workspace, user) for lane in (lane_text, own_text))
+    # In the queue's order, so that they are read off its index, however many are answered already.
+    shared, own = (
+        questions_for(Q(lane=lane), workspace, user).order_by(*ORDER) for lane in (lane_text, own_text)
+    )
     return with_lanes(Membership.objects.filter(pk=membership), own_text).annotate(
         today=_count(answers),
         reserved=_count(reservations_of(user, workspace).filter(ahead=True).order_by()),

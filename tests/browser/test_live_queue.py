@@ -49,7 +49,7 @@ def test_what_arrives_while_one_judges_changes_the_counts_alone(page: Page, scen
     page.keyboard.press("i")
     page.keyboard.type("Half a thought")
     ask_elsewhere(scene, "Second")
-    expect(page.locator("#counts")).to_contain_text("1 waiting", timeout=8_000)
+    expect(page.locator("#counts")).to_contain_text("1 waiting", timeout=13_000)
     expect(page.locator(".item__text .reading")).to_have_text("First")
     expect(page.get_by_label("What would make it better?")).to_be_focused()
 

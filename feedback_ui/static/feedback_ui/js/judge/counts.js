@@ -1,6 +1,6 @@
 // The line of counts: as the server counted it, and each answer since then. So it need not count again with every answer.
 
-const COUNTED_FOR = 5_000; // ms
+const COUNTED_FOR = 10_000; // ms
 
 let countedAt = performance.now();
 
