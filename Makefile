@@ -79,10 +79,12 @@ screenshot: prepare-tests ## make the README's picture anew, from a real run
 	@$(RUN) -m docs.screenshot
 
 test-postgresql: export DATABASE_URL ?= postgresql://postgres@127.0.0.1:5432/postgres
-# The tests that reach the database, and the loop in a browser; what the others show does not depend on it, nor does the
-# table of roles and endpoints, 1,500 tests long.
+# The tests that reach the database, and the loop in a browser. What the others show does not depend on it, nor do the table of
+# roles and endpoints, the schema of the API, brokers and endpoints that fail, and the weights of policies.
+ON_ANY_DATABASE := accounts/test_access api/test_schema chaos/test_brokers chaos/test_endpoints \
+	policy_runs/test_faults policy_runs/test_fork policy_runs/test_replay
 test-postgresql: ARGS ?= $(addprefix tests/,accounts api browser/test_the_loop.py catalog chaos engine feedback limits \
-	pages policy_runs provenance reading) --ignore=tests/accounts/test_access.py
+	pages policy_runs provenance reading) $(patsubst %,--ignore=tests/%.py,$(ON_ANY_DATABASE))
 test-postgresql: prepare-tests ## the tests that reach the database, on the PostgreSQL of DATABASE_URL (default: postgres@127.0.0.1)
 	$(run_tests)
 

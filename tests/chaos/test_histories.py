@@ -257,7 +257,7 @@ def test_random_histories_hold_every_invariant(
         run_state_machine_as_test(
             seed(piece)(Histories),
             settings=settings(
-                max_examples=times(25, 100),
+                max_examples=times(12, 100),
                 stateful_step_count=12,
                 deadline=None,
                 database=None,
