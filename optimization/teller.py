@@ -14,6 +14,9 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+import structlog
+
+log = structlog.get_logger()
 Subject = TypeVar("Subject", bound=Hashable)
 TOGETHER = 0.02
 """What is due within so many seconds is told at once."""
@@ -22,7 +25,7 @@ LAST_WORDS = 2.0
 
 
 class Teller(threading.Thread, Generic[Subject]):
-    """`tell` is called on the thread, with what is due together; it deals with its own errors."""
+    """`tell` is called on the thread, with what is due together; an error of its own is logged, and the thread goes on."""
 
     def __init__(self, name: str, tell: Callable[[set[Subject]], None]) -> None:
         super().__init__(name=name, daemon=True)
@@ -43,7 +46,13 @@ class Teller(threading.Thread, Generic[Subject]):
             if told := {subject for subject, at in due.items() if at <= now + TOGETHER or self._ends}:
                 for subject in told:
                     del due[subject]
-                self._tell(told)
+                self._tell_all(told)
+
+    def _tell_all(self, told: set[Subject]) -> None:
+        try:
+            self._tell(told)
+        except Exception:
+            log.exception("not_told", by=self.name)
 
     def _listen(self, due: dict[Subject, float]) -> None:
         """Wait for the next word, or until it is time to tell the first of those that came before."""

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, Subquery
+from django.db.models import DateTimeField, Exists, F, Func, IntegerField, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from optimization.feedback.lanes import ORDER, waiting
@@ -42,11 +42,10 @@ def urgency_refresh(now: datetime | None = None) -> int:
     return sum(_write(run, urgency) for run, urgency in _changed(now or timezone.now()))
 
 
-class _Missing(Func):
-    """The answers that a subquery of questions still wants."""
+class _Over(Func):
+    """A figure of a subquery's rows, `asked`."""
 
-    template = "(SELECT SUM(asked.places) FROM %(expressions)s AS asked)"
-    output_field = IntegerField()
+    template = "(SELECT %(figure)s FROM %(expressions)s AS asked)"
 
 
 def _changed(now: datetime) -> Iterator[tuple[int, int]]:
@@ -56,7 +55,12 @@ def _changed(now: datetime) -> Iterator[tuple[int, int]]:
     ).order_by("pk")
     blocked = Q(state=RunState.RUNNING, activity=Activity.PEOPLE)
     places = asking.annotate(places=F("wanted") - F("taken")).values("places")
-    since, missing = Subquery(asking.values("created_at")[:1]), _Missing(Subquery(places[:COUNTED]))
+    since = _Over(
+        Subquery(asking.values("created_at")[:COUNTED]),
+        figure="MIN(asked.created_at)",
+        output_field=DateTimeField(),
+    )
+    missing = _Over(Subquery(places[:COUNTED]), figure="SUM(asked.places)", output_field=IntegerField())
     waits = Run.objects.filter(blocked).annotate(since=since, missing=missing).exclude(since=None)
     for run, urgency, begun, wanted in waits.values_list("pk", "urgency", "since", "missing"):
         if (due := gain_of((now - begun).total_seconds(), wanted)) != urgency:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 import time
 from dataclasses import dataclass
@@ -52,8 +53,12 @@ class Connection(asyncio.Protocol):
         self._is_open = True
         self._used_at = time.monotonic()
         self._parser = httptools.HttpResponseParser(self)
-        # Some servers end their lines as Unix does.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
+        # Some servers end their lines as Unix does, pad the sizes of chunks, or give a length beside chunks.
+        self._parser.set_dangerous_leniencies(
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+            lenient_chunked_length=True,
+        )
 
     @classmethod
     async def open(cls, origin: Origin) -> Self:
@@ -71,11 +76,11 @@ class Connection(asyncio.Protocol):
 
     async def ask(self, request: httpx2.Request) -> Incoming:
         """The reply, of which the head is in. Raises an httpx2.TransportError."""
-        content = await request.aread()
-        message = head_of(request) + content
-        incoming = self._incoming = Incoming()
+        incoming = Incoming()
         self._head_size = 0
         try:
+            message = head_of(request) + await request.aread()
+            self._incoming = incoming
             self._transport.write(message)
             await incoming.head()
         except BaseException:
@@ -85,10 +90,19 @@ class Connection(asyncio.Protocol):
 
     def is_free(self, keep_alive: float) -> bool:
         """Whether it can take a request, at most `keep_alive` seconds after its last reply."""
-        return self._is_open and self._incoming is None and time.monotonic() < self._used_at + keep_alive
+        idle = self._is_open and self._incoming is None and time.monotonic() < self._used_at + keep_alive
+        return idle and not self._has_ended()
+
+    def _has_ended(self) -> bool:
+        """Asks the system: a loop that was busy does not know yet what the server has done meanwhile."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         self._is_open = False
+        if self._incoming is not None:
+            self._incoming.fail(httpx2.ReadError("it was closed from here"))
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -102,7 +116,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
             self._bound_head(incoming, len(data))
-        except (httptools.HttpParserError, ValueError) as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError) as error:
             incoming.fail(httpx2.RemoteProtocolError(f"what it sent is not HTTP: {error}"))
             self.close()
         incoming.wake()
@@ -124,7 +138,8 @@ class Connection(asyncio.Protocol):
         self._expected.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._expected.headers.append((name, value))
+        if not self._expected.status:  # trailers tell nothing that is asked for
+            self._expected.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._expected.head_complete(self._parser.get_status_code())

@@ -7,7 +7,7 @@ Python take longer over a reply than everything else that is done with it.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from functools import partial
 from weakref import WeakSet
 
@@ -23,7 +23,7 @@ class Connections(httpx2.AsyncBaseTransport):
     call may take. The client's timeouts are not heeded."""
 
     def __init__(self) -> None:
-        self._free: dict[Origin, list[Connection]] = defaultdict(list)
+        self._free: dict[Origin, deque[Connection]] = defaultdict(deque)
         self._all: WeakSet[Connection] = WeakSet()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -56,3 +56,12 @@ class Connections(httpx2.AsyncBaseTransport):
             self._free[origin].append(connection)
         else:
             connection.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close what has been idle for too long, of addresses that are not called any more too: the oldest come first."""
+        for origin, free in list(self._free.items()):
+            while free and not free[0].is_free(KEEP_ALIVE_SECONDS):
+                free.popleft().close()
+            if not free:
+                del self._free[origin]

@@ -74,8 +74,8 @@ class EndpointConfig:
 
     @property
     def key(self) -> str | None:
-        """The key given, else the environment's."""
-        return self.api_key or os.environ.get("OPENAI_API_KEY") or None
+        """The key given, else the environment's; a file's last line break is none of it."""
+        return (self.api_key or os.environ.get("OPENAI_API_KEY") or "").strip() or None
 
     @property
     def is_openai(self) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx2
 
-_FRAMED = {b"content-length", b"transfer-encoding"}
-
 
 class Incoming(httpx2.AsyncByteStream):
     """Filled by its connection. It is the stream of its body, for whoever does not wait until it is whole."""
@@ -62,19 +60,24 @@ class Incoming(httpx2.AsyncByteStream):
             self.reason = b""
 
     def fail(self, error: httpx2.TransportError) -> None:
+        """The first error is the one that is told."""
         if not self.is_whole:
-            self._error = error
+            self._error = self._error or error
 
     def cut_off(self, error: Exception | None) -> None:
         """The connection has ended: so does a reply that does not say how long it is."""
         if error is not None:
             self._error = self._error or httpx2.ReadError(str(error))
-        elif self.status and not any(name.lower() in _FRAMED for name, _ in self.headers):
+        elif self._error is None and self.status and not self._says_where_it_ends():
             self.is_whole = True
         elif self._error is None:
             part = "in the middle of" if self.status else "without"
             self._error = httpx2.RemoteProtocolError(f"it was closed {part} a reply")
         self.wake()
+
+    def _says_where_it_ends(self) -> bool:
+        said = {name.lower(): value.lower() for name, value in self.headers}
+        return b"content-length" in said or said.get(b"transfer-encoding", b"").endswith(b"chunked")
 
     def wake(self) -> None:
         if self._news is not None and not self._news.done():

@@ -63,8 +63,8 @@ class Wire:
             timeout=None,
             http_client=http_client,
         )
-        # Whole, so that the client need not put it together for each call.
-        self._address = f"{self._client.base_url}chat/completions"
+        # Whole, so that the client need not put it together for each call; its own `base_url` loses the slash of an empty path.
+        self._address = f"{endpoint.url}/chat/completions"
 
     async def ask(self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None) -> Reply:
         """The endpoint's reply. Raises an EndpointError.
@@ -82,7 +82,7 @@ class Wire:
                 )
         except EndpointError:
             raise
-        except (openai.OpenAIError, TimeoutError, ValueError) as error:
+        except (openai.OpenAIError, TimeoutError, ValueError, httpx2.InvalidURL) as error:
             if listener is not None and error is listener.error:
                 raise
             raise translate(error, self.where, self.endpoint) from None

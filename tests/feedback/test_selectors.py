@@ -46,6 +46,13 @@ def test_counts_are_of_what_this_person_could_judge_and_has_judged(
     assert queue_counts(scene.member(omar)) == QueueCounts(today=0, waiting=1)
 
 
+def test_a_colleague_of_a_rehearsal_counts_the_lane_of_rehearsals_alone(scene: Scene) -> None:
+    ada = scene.person("ada", rehearsal=True)
+    scene.ask(audience=Audience.REHEARSAL)
+    FeedbackRequest.objects.filter(pk=scene.ask().pk).update(lane=f"person:{ada.pk}")
+    assert queue_counts(scene.member(ada)).waiting == 1
+
+
 def test_an_empty_queue_says_which_models_are_called(scene: Scene, dana: User) -> None:
     set_run(scene, activity=Activity.MODELS)
     scene.item(WorkState.DONE)

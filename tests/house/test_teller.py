@@ -46,3 +46,18 @@ def test_a_process_that_ends_leaves_no_word_behind() -> None:
     one.teller.end()
     assert one.told == [{1}]
     assert not one.teller.is_alive()
+
+
+def test_a_word_that_cannot_be_told_ends_no_later_one() -> None:
+    heard = threading.Event()
+
+    def tell(subjects: set[int]) -> None:
+        if 1 in subjects:
+            raise RuntimeError("nobody listens")
+        heard.set()
+
+    teller: Teller[int] = Teller("told", tell)
+    teller.leave_word(1, 0)
+    teller.leave_word(2, 0.1)
+    teller.start()
+    assert heard.wait(10)

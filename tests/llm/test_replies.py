@@ -7,6 +7,7 @@ import datetime
 import socket
 import ssl
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,8 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from optimization.llm import EndpointConfig, ResourceManager, connection
+from optimization.llm import EndpointConfig, ResourceManager, connection, connections
 from optimization.llm.connections import Connections
+from optimization.llm.wire import Wire
 from tests.llm.scripted import says
 from tests.llm.test_calls import HELLO
 
@@ -77,8 +79,12 @@ def client() -> httpx2.AsyncClient:
         [b"HTTP/1.1 100 Continue\r\nx-early: 1\r\n\r\n", LENGTH + b"hello"],
         [b"HTTP/1.1 200 OK\ncontent-length: 5\n\nhello"],
         [b"HTTP/1.1 200", b" OK\r\ncontent-", b"length: 5\r\n\r\nhello"],
+        [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5  \r\nhello\r\n0\r\n\r\n"],
     ],
-    ids=["whole", "in pieces", "chunked", "announced", "lines as Unix ends them", "a head in pieces"],
+    ids=[
+        *("whole", "in pieces", "chunked", "announced", "lines as Unix ends them", "a head in pieces"),
+        "sizes padded",
+    ],
 )
 async def test_a_reply_is_understood_and_its_connection_used_again(pieces: list[bytes]) -> None:
     async with server(answering(*pieces)) as url, client() as http:
@@ -94,9 +100,10 @@ async def test_a_reply_is_understood_and_its_connection_used_again(pieces: list[
     [
         b"HTTP/1.1 200 OK\r\n\r\n",
         b"HTTP/1.0 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\n",
         LENGTH.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"),
     ],
-    ids=["without a length", "of old", "told to be the last"],
+    ids=["without a length", "of old", "as it is", "told to be the last"],
 )
 async def test_a_reply_may_end_with_its_connection(head: bytes) -> None:
     async with server(answering(head, b"hel", b"lo", stays=False)) as url, client() as http:
@@ -112,6 +119,7 @@ async def test_a_reply_may_end_with_its_connection(head: bytes) -> None:
         ([LENGTH, b"hel"], "closed in the middle of a reply"),
         ([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel"], "in the middle of a reply"),
         ([b"<html>busy</html>"], "is not HTTP"),
+        ([b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"], "is not HTTP"),
         ([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nmany\r\n"], "is not HTTP"),
     ],
 )
@@ -169,6 +177,53 @@ def test_a_connection_that_was_closed_while_nobody_called_is_not_used() -> None:
         for _ in range(3):
             assert runner.run(manager.complete("default", HELLO)).text == "hello"
             closed.acquire()
+
+
+async def test_a_loop_that_was_busy_takes_no_connection_that_has_ended_meanwhile() -> None:
+    reply, ended = LENGTH + b"hello", threading.Event()
+
+    def serve() -> None:
+        for _ in range(2):
+            connected, _ = listener.accept()
+            with connected:
+                connected.recv(65536)
+                connected.sendall(reply)
+                time.sleep(0.05)
+            ended.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        async with client() as http:
+            for _ in range(2):
+                url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+                assert (await http.post(url, content=b"{}")).text == "hello"
+                assert ended.wait(10)  # the loop hears of nothing meanwhile
+
+
+async def test_idle_connections_are_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "KEEP_ALIVE_SECONDS", 0.1)
+    async with server(answering(LENGTH + b"hello")) as url, client() as http:
+        await asyncio.gather(*(http.post(url, content=b"{}") for _ in range(20)))
+        await asyncio.sleep(0.2)
+        await http.post(url, content=b"{}")
+        assert sum(len(free) for free in http._transport._free.values()) == 1  # type: ignore[attr-defined]
+
+
+async def test_what_cannot_be_sent_leaves_no_connection_open() -> None:
+    async with server(answering(LENGTH + b"hello")) as url, client() as http:
+        with pytest.raises(httpx2.LocalProtocolError):
+            await http.post(url, content=b"{}", headers={"authorization": "Bearer key\n"})
+        opened = list(http._transport._all)  # type: ignore[attr-defined]
+        assert not any(one._is_open for one in opened)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://models.example.co", "https://models.example.co/", "https://a.example/v1"]
+)
+def test_a_call_goes_to_the_host_of_its_address(address: str) -> None:
+    """Also where the address has no path: else the key would go to another host."""
+    wire = Wire("wire", EndpointConfig("m", address, api_key="k"), httpx2.AsyncClient())
+    assert wire._address == f"{address.rstrip('/')}/chat/completions"
 
 
 async def test_a_stream_is_read_as_it_comes_and_one_left_early_closes_its_connection() -> None:
