@@ -47,7 +47,7 @@ def queue_counts(member: Membership) -> QueueCounts:
         own_text=person_lane(user),
     )
     waiting = figures.shared + figures.reserved + (0 if member.is_rehearsal else figures.own)
-    if lanes := [] if member.is_rehearsal else panel_lanes(figures):
+    if lanes := panel_lanes(figures):
         waiting += questions_for(Q(lane__in=lanes), workspace, user)[:COUNT_CAP].count()
     others = _OTHERS(user=user, workspace=workspace)
     names = tuple(person.first_name or person.get_username() for person in others)

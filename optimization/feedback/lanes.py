@@ -57,8 +57,8 @@ def lanes_of(member: Any) -> list[str]:
 
 
 def panel_lanes(member: Any) -> list[str]:
-    """Those of a membership's panels."""
-    if not getattr(member, "has_panel", True):
+    """Those of a membership's panels; a rehearsal colleague has none."""
+    if member.is_rehearsal or not getattr(member, "has_panel", True):
         return []
     panels = Panel.objects.filter(workspace=member.workspace_id, members=member.user_id)
     return [panel_lane(panel) for panel in panels.values_list("pk", flat=True)]

@@ -8,8 +8,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -62,6 +62,25 @@ async def asked(reader: asyncio.StreamReader) -> bytes:
         return await reader.readuntil(b"\r\n\r\n") + await reader.readexactly(2)
     except asyncio.IncompleteReadError:
         return b""
+
+
+@contextmanager
+def closing_server(reply: bytes, times: int) -> Iterator[tuple[str, threading.Semaphore]]:
+    """In a thread: each connection gets this reply and is closed a moment later, which the semaphore tells."""
+    closed = threading.Semaphore(0)
+
+    def serve() -> None:
+        for _ in range(times):
+            connected, _ = listener.accept()
+            with connected:
+                connected.recv(65536)
+                connected.sendall(reply)
+                time.sleep(0.05)
+            closed.release()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/", closed
 
 
 def client() -> httpx2.AsyncClient:
@@ -160,19 +179,8 @@ async def test_what_nobody_asked_for_is_never_taken_for_the_next_reply(surplus: 
 def test_a_connection_that_was_closed_while_nobody_called_is_not_used() -> None:
     """Between two runs of a loop nobody listens: what happened meanwhile is known before the next call goes out."""
     reply = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(says("hello").body), says("hello").body)
-    closed = threading.Semaphore(0)
-
-    def serve() -> None:
-        for _ in range(3):
-            connected, _ = listener.accept()
-            with connected:
-                connected.recv(65536)
-                connected.sendall(reply)
-            closed.release()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, asyncio.Runner() as runner:
-        threading.Thread(target=serve, daemon=True).start()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    with closing_server(reply, times=3) as (url, closed), asyncio.Runner() as runner:
+        address = f"{url}v1"
         manager = ResourceManager(EndpointConfig("scripted", address, max_retries=0))
         for _ in range(3):
             assert runner.run(manager.complete("default", HELLO)).text == "hello"
@@ -180,24 +188,11 @@ def test_a_connection_that_was_closed_while_nobody_called_is_not_used() -> None:
 
 
 async def test_a_loop_that_was_busy_takes_no_connection_that_has_ended_meanwhile() -> None:
-    reply, ended = LENGTH + b"hello", threading.Event()
-
-    def serve() -> None:
-        for _ in range(2):
-            connected, _ = listener.accept()
-            with connected:
-                connected.recv(65536)
-                connected.sendall(reply)
-                time.sleep(0.05)
-            ended.set()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
+    with closing_server(LENGTH + b"hello", times=2) as (url, closed):
         async with client() as http:
             for _ in range(2):
-                url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
                 assert (await http.post(url, content=b"{}")).text == "hello"
-                assert ended.wait(10)  # the loop hears of nothing meanwhile
+                assert closed.acquire(timeout=10)  # the loop hears of nothing meanwhile
 
 
 async def test_idle_connections_are_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
