@@ -186,6 +186,20 @@ def test_how_it_will_be_read_is_shown_before_it_is_sent(page: Page) -> None:
     expect(page.locator(".item__text .reading")).to_have_text("Second reply")
 
 
+def test_a_key_right_after_a_dialog_is_for_the_desk(page: Page) -> None:
+    page.keyboard.press("4")
+    page.keyboard.press("h")
+    expect(page.get_by_role("dialog", name="How it will be read")).to_be_visible()
+    page.evaluate(
+        """() => {
+          const focused = document.activeElement; // keeps the focus until the page is drawn again
+          document.getElementById("dialog").close();
+          focused.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(page.locator(".item__text .reading")).to_have_text("Second reply")
+
+
 def test_later_brings_it_back_when_nothing_else_waits(page: Page) -> None:
     page.keyboard.press("l")
     for reply in ("Second reply", "Third reply"):

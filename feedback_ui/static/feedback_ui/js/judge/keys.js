@@ -38,17 +38,18 @@ export function watchKeys() {
 
 // Whether the key was meant for the desk.
 function act(event, singleKeys) {
-  const typing = event.target.matches("textarea, select, input:not([type=radio], [type=checkbox])");
+  const target = event.target.checkVisibility() ? event.target : document.body; // a dialog just closed may have the focus still
+  const typing = target.matches("textarea, select, input:not([type=radio], [type=checkbox])");
   const inDialog = document.querySelector("dialog[open]");
   if (event.key === "Enter" && event.repeat) return !typing; // held down: one press, one deed
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return !inDialog && send();
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  if (event.key === "Escape" && typing && !inDialog) return leave(event.target);
+  if (event.key === "Escape" && typing && !inDialog) return leave(target);
   if (typing) return false;
-  if (event.key === "Enter" && !inDialog) return !event.target.closest("a, button, summary") && send();
+  if (event.key === "Enter" && !inDialog) return !target.closest("a, button, summary") && send();
   if (!singleKeys) return false;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (key !== " " && !scrolls(event) && choose(key, inDialog ?? verdict())) return true;
+  if (key !== " " && !scrolls(key, target) && choose(key, inDialog ?? verdict())) return true;
   const deed = !inDialog && SINGLE[key];
   if (deed) deed();
   return Boolean(deed);
@@ -65,7 +66,7 @@ function leave(field) {
 }
 
 // An arrow within something that scrolls sideways scrolls it.
-const scrolls = (event) => event.key.startsWith("Arrow") && event.target.closest(".wide");
+const scrolls = (key, target) => key.startsWith("Arrow") && target.closest(".wide");
 
 // Of a ranking: the note of the text that was placed last.
 const openNote = () => {
