@@ -72,6 +72,7 @@ async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int, life: Life
                 sheets = await _take(bench, kinds, min(SHARD, room), not active)
                 active.update({asyncio.create_task(carry_out(sheet, bench)): sheet.item for sheet in sheets})
                 more = bool(sheets)
+                await asyncio.sleep(0)  # they begin, and read what they need, before more is taken
             elif active:
                 done, _ = await asyncio.wait(active, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:

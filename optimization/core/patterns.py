@@ -7,10 +7,13 @@ from that: braces that are no repetition are its fuzzy matching, and a text's ow
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import regex
 
 LIMIT = 1.0  # seconds; what waits for other models and people waits with it
+# Almost every match is over by then. To let other threads run beside it costs more than the match: it waits for them.
+ALONE = 0.002
 _BRACE = re.compile(r"(\\N\{[^}]*\}|\\.)|\{(?!\d*,?\d*\})", re.DOTALL)
 
 
@@ -26,6 +29,8 @@ class Pattern:
         """Whether it is found in the text, or with `full` matches all of it. ValueError where that takes too long."""
         match = self._compiled.fullmatch if full else self._compiled.search
         try:
+            with suppress(TimeoutError):
+                return match(text, timeout=ALONE, concurrent=False) is not None
             return match(text, timeout=LIMIT, concurrent=True) is not None
         except TimeoutError:
             raise ValueError(

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.request import getproxies
 
 import httpx2
 import openai
-from openai._types import RequestOptions
+from openai._models import FinalRequestOptions
 from openai.types.chat import ChatCompletionChunk
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from optimization.llm.connections import Connections
 from optimization.llm.endpoints import EndpointConfig
@@ -47,6 +47,30 @@ def make_http_client(endpoint: EndpointConfig) -> httpx2.AsyncClient:
     return openai.DefaultAsyncHttpxClient(transport=transport, timeout=None, follow_redirects=False)
 
 
+class AsyncOpenAI(openai.AsyncOpenAI):
+    """A client for requests that differ in their content alone: all else of them is put together once.
+
+    Its name is what servers are told, as of the class that it is in all else.
+    """
+
+    _pattern: httpx2.Request | None = None
+
+    def _build_request(self, options: FinalRequestOptions, *, retries_taken: int = 0) -> httpx2.Request:
+        if options.headers:
+            return super()._build_request(options, retries_taken=retries_taken)
+        if self._pattern is None:
+            self._pattern = super()._build_request(options, retries_taken=retries_taken)
+            del self._pattern.headers["Content-Length"]
+        pattern = self._pattern
+        return httpx2.Request(
+            pattern.method,
+            pattern.url,
+            headers=pattern.headers,
+            content=cast(bytes, options.content),
+            extensions=pattern.extensions,
+        )
+
+
 class Wire:
     """An endpoint's OpenAI client in one event loop; the client's own retries are off."""
 
@@ -56,7 +80,7 @@ class Wire:
             raise KeyRefused(where, "needs an API key and has none (OPENAI_API_KEY is not set either)")
         self.where = where
         self.endpoint = endpoint
-        self._client = openai.AsyncOpenAI(
+        self._client = AsyncOpenAI(
             api_key=key or "none-needed",
             base_url=endpoint.url,
             max_retries=0,
@@ -64,22 +88,21 @@ class Wire:
             http_client=http_client,
         )
         # Whole, so that the client need not put it together for each call; its own `base_url` loses the slash of an empty path.
-        self._address = f"{endpoint.url}/chat/completions"
+        self._empty = FinalRequestOptions.construct(method="post", url=f"{endpoint.url}/chat/completions")
 
     async def ask(self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None) -> Reply:
         """The endpoint's reply. Raises an EndpointError.
 
         The timeout holds for the whole reply; for a stream, from each piece to the next.
         """
-        body, options = request_body(self.endpoint, request), request_options(request)
+        body = request_body(self.endpoint, request)
         listener = _Listener(on_delta) if on_delta is not None else None
         try:
             async with asyncio.timeout(self.endpoint.timeout) as limit:
                 if listener is not None:
-                    return await self._stream(body, options, limit, listener)
-                response = await self._client.post(
-                    self._address, cast_to=httpx2.Response, body=body, options=options
-                )
+                    body |= {"stream": True, "stream_options": {"include_usage": True}}
+                    return await self._stream(self._options(body, request), limit, listener)
+                response = await self._client.request(httpx2.Response, self._options(body, request))
         except EndpointError:
             raise
         except (openai.OpenAIError, TimeoutError, ValueError, httpx2.InvalidURL) as error:
@@ -90,6 +113,11 @@ class Wire:
 
     async def aclose(self) -> None:
         await self._client.close()
+
+    def _options(self, body: dict[str, Any], request: CompletionRequest) -> FinalRequestOptions:
+        """The request as the client takes it. Copied: to make one from nothing takes as long as to send it."""
+        present = {"content": to_json(body), "headers": request_headers(request)}
+        return self._empty.model_copy(update=present)
 
     def _read(self, response: httpx2.Response) -> Reply:
         try:
@@ -122,20 +150,14 @@ class Wire:
 
     async def _stream(
         self,
-        body: dict[str, Any],
-        options: RequestOptions,
+        options: FinalRequestOptions,
         limit: asyncio.Timeout,
         on_delta: Callable[[str], None],
     ) -> Reply:
         pieces: list[str] = []
         model, finish_reason, usage = self.endpoint.model, "", None
-        chunks = await self._client.post(
-            self._address,
-            cast_to=ChatCompletionChunk,
-            body={**body, "stream": True, "stream_options": {"include_usage": True}},
-            options=options,
-            stream=True,
-            stream_cls=openai.AsyncStream[ChatCompletionChunk],
+        chunks = await self._client.request(
+            ChatCompletionChunk, options, stream=True, stream_cls=openai.AsyncStream[ChatCompletionChunk]
         )
         async with chunks:
             if not _is_stream(chunks.response):
@@ -226,6 +248,6 @@ def request_body(endpoint: EndpointConfig, request: CompletionRequest) -> dict[s
     return body
 
 
-def request_options(request: CompletionRequest) -> RequestOptions:
-    """What goes beside the body."""
-    return {"headers": {SAMPLE_HEADER: str(request.sample)}} if request.sample else {}
+def request_headers(request: CompletionRequest) -> dict[str, str]:
+    """What goes beside the body, and beside what every request has."""
+    return {SAMPLE_HEADER: str(request.sample)} if request.sample else {}

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.forms import model_to_dict
 
 from optimization.models import Call, Tape, WorkItem
-from optimization.models.copied import rows_add
+from optimization.models.copied import rows_add, rows_like
 from optimization.runs.engine.leases import settle_all, take
 from tests.engine.rows import make_effect, make_item, make_run
 
@@ -62,9 +62,27 @@ def test_a_row_with_a_key_of_its_own_keeps_it() -> None:
     assert Tape.objects.get().pk == "a tape"
 
 
+def test_rows_like_one_another_differ_in_what_is_said() -> None:
+    effect = make_effect(make_run())
+    made = make_item(effect, 0)
+    pattern = WorkItem(
+        run=effect.run, effect=effect, queue="llm", kind="forward", due_at=made.due_at, reopened=1
+    )
+
+    rows_like(pattern, [{"index": 1, "payload": {"said": WORDS}}, {"index": 2, "payload": {}}])
+
+    stored = WorkItem.objects.filter(reopened=1).order_by("index")
+    assert [(item.index, item.payload) for item in stored] == [(1, {"said": WORDS}), (2, {})]
+    same = [model_to_dict(item, exclude=["id", "index", "payload"]) for item in stored]
+    assert same == [model_to_dict(pattern, exclude=["id", "index", "payload"])] * 2
+    assert all(item.created_at for item in stored)
+
+
 def test_no_rows_are_no_statement(django_assert_num_queries: Any) -> None:
+    made = make_item(make_effect(make_run()))
     with django_assert_num_queries(0):
         rows_add(Tape, [])
+        rows_like(made, [])
 
 
 def test_rows_of_which_one_is_there_already_are_refused_together() -> None:

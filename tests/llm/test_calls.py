@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import httpx2
+import openai
 import pytest
 
 from optimization.llm import (
@@ -78,6 +80,20 @@ async def test_a_further_sample_carries_its_number_and_the_first_carries_none(
     for number in (0, 2):
         await manager.complete("default", HELLO.model_copy(update={"sample": number}))
     assert [sent.get("x-sample") for sent in server.headers] == [None, "2"]
+
+
+async def test_requests_are_those_that_the_openai_client_makes_by_itself(server: ScriptedEndpoint) -> None:
+    config = endpoint(server, api_key="a key")
+    manager = ResourceManager(config)
+    for number in (0, 0, 2, 0):
+        await manager.complete("default", HELLO.model_copy(update={"sample": number}))
+    own = openai.AsyncOpenAI(api_key="a key", base_url=server.url, timeout=None)
+    await own.post("/chat/completions", body=request_body(config, HELLO), cast_to=httpx2.Response)
+
+    first, second, sampled, fourth, wanted = server.headers
+    assert first == second == fourth == wanted
+    assert sampled == {**wanted, "x-sample": "2"}
+    assert all(sent == server.requests[-1] for sent in server.requests)
 
 
 async def test_usage_is_counted_and_priced_per_call_and_summed_per_alias(server: ScriptedEndpoint) -> None:

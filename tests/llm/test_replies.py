@@ -218,7 +218,8 @@ async def test_what_cannot_be_sent_leaves_no_connection_open() -> None:
 def test_a_call_goes_to_the_host_of_its_address(address: str) -> None:
     """Also where the address has no path: else the key would go to another host."""
     wire = Wire("wire", EndpointConfig("m", address, api_key="k"), httpx2.AsyncClient())
-    assert wire._address == f"{address.rstrip('/')}/chat/completions"
+    request = wire._client._build_request(wire._options({}, HELLO))
+    assert request.url == f"{address.rstrip('/')}/chat/completions"
 
 
 async def test_a_stream_is_read_as_it_comes_and_one_left_early_closes_its_connection() -> None:

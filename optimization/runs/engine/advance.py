@@ -12,6 +12,7 @@ Each pass is one short transaction under the run's lock; no network call and no 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -22,7 +23,7 @@ from django.db.models.functions import Concat, Now
 from optimization.feedback.services import requests_left_withdraw
 from optimization.models import Activity, Candidate, Iteration, Run, RunKind, RunState, WorkItem, WorkState
 from optimization.models import Effect as EffectRow
-from optimization.models.copied import rows_add
+from optimization.models.copied import rows_like
 from optimization.runs.assembly import loss_made
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.candidates import candidate_merge, changed_parameters
@@ -148,30 +149,26 @@ def _effect_start(run: Run, effect: Effect, ordinal: int) -> EffectRow:
     row = EffectRow.objects.create(
         run=run, iteration=run.iteration, ordinal=ordinal, kind=effect.kind, digest=effect.digest()
     )
-    # A value and no expression, which would have to be written out for each of thousands of items.
-    now = Run.objects.values_list(Now(), flat=True).get(pk=run.pk)
-    rows_add(
-        WorkItem,
-        [
-            WorkItem(
-                run=run,
-                effect=row,
-                index=index,
-                queue=QUEUES[effect.kind],
-                kind=effect.kind,
-                payload=payload,
-                due_at=now,
-                reopened=int(run.restarted == run.iteration),
-            )
-            for index, payload in enumerate(_parts(run, effect))
-        ],
-    )
+    if parts := _parts(run, effect):
+        _work_add(run, row, parts)
     if isinstance(effect, Backward):
         late_join(run, row)
     if isinstance(effect, Approve):
         review_open(row, effect.proposal, people_of(run).within)
     event_emit(run.pk, "effect", {"iteration": run.iteration, "kind": effect.kind})
     return row
+
+
+def _work_add(run: Run, row: EffectRow, parts: Sequence[Mapping[str, Any]]) -> None:
+    item = WorkItem(
+        run=run,
+        effect=row,
+        queue=QUEUES[row.kind],
+        kind=row.kind,
+        due_at=Run.objects.values_list(Now(), flat=True).get(pk=run.pk),
+        reopened=int(run.restarted == run.iteration),
+    )
+    rows_like(item, [{"index": index, "payload": part} for index, part in enumerate(parts)])
 
 
 def _parts(run: Run, effect: Effect) -> list[dict[str, Any]]:
@@ -195,7 +192,8 @@ def _effect_finish(run: Run, effect: Effect, row: EffectRow) -> None:
         case PolicyEffect():
             result = policy_result(run, effect, row)
         case _:
-            result = gather(effect, list(row.work.order_by("index")))
+            items = row.work.order_by("index").only("effect", "state", "result", "payload", "last_error")
+            result = gather(effect, list(items))
     score_record(run, effect, result)
     EffectRow.objects.filter(pk=row.pk, done_at=None).update(
         result=write_result(effect, result), done_at=Now()

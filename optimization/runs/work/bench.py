@@ -36,7 +36,7 @@ class Bench:
         self._writer = writer
         self._reader = reader
         self._lent: Lent | None = None
-        self._steps: dict[tuple[str, str], asyncio.Task[TrainingStep]] = {}
+        self._steps: dict[tuple[str, str], asyncio.Future[TrainingStep]] = {}
 
     @property
     def program_config(self) -> RunConfig:
@@ -56,9 +56,9 @@ class Bench:
 
         return cls(*await asyncio.get_running_loop().run_in_executor(reader, read), writer, reader)
 
-    async def read(self, query: Callable[[], T]) -> T:
-        """Run a query in the reading thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._reader, partial(_fresh, query))
+    def read(self, query: Callable[[], T]) -> asyncio.Future[T]:
+        """Run a query in the reading thread, after those asked for before it."""
+        return asyncio.get_running_loop().run_in_executor(self._reader, partial(_fresh, query))
 
     def write(self, operation: Operation) -> Awaitable[object]:
         return self._writer.write(operation)
@@ -88,16 +88,19 @@ class Bench:
         key = (candidate, choice.model_dump_json())
         made = self._steps.get(key)
         if made is None or (made.done() and (made.cancelled() or made.exception())):
-            self._steps[key] = asyncio.create_task(self._make_step(candidate, choice))
+            self._steps[key] = self._make_step(candidate, choice)
         return await asyncio.shield(self._steps[key])
 
     async def own_step(self, candidate: str, item: WorkItem) -> TrainingStep:
         """A training step of the caller's own, whose parameters it may fill with feedback."""
         return await self._make_step(candidate, self.program_config.loss_at(item.effect.iteration))
 
-    async def _make_step(self, candidate: str, choice: Choice) -> TrainingStep:
-        program = await self.read(lambda: program_at(Candidate.objects.get(run=self.run, key=candidate)))
-        return TrainingStep(program, loss_made(choice)).train().bind(self.resources)
+    def _make_step(self, candidate: str, choice: Choice) -> asyncio.Future[TrainingStep]:
+        def make() -> TrainingStep:
+            program = program_at(Candidate.objects.get(run=self.run, key=candidate))
+            return TrainingStep(program, loss_made(choice)).train().bind(self.resources)
+
+        return self.read(make)
 
     async def close(self) -> None:
         """Give the reading thread's connection back."""
