@@ -36,9 +36,12 @@ def requests_disputed(workspace: Workspace) -> QuerySet[FeedbackRequest]:
 def request_adjudicate(
     *, request: FeedbackRequest, reviewer: User, body: dict[str, Any], reason: str = ""
 ) -> Adjudication:
-    """Decide a question. Raises InvalidAnswer, or FeedbackError for one that is not to be decided, or not by them."""
+    """Decide a question; a twin is decided with the one that was asked.
+
+    Raises InvalidAnswer, or FeedbackError for one that is not to be decided, or not by them.
+    """
     run_lock(request)
-    locked = request_lock(request)
+    locked = request_lock(request.twin_of or request)
     if locked.state not in {RequestState.DISPUTED, RequestState.ANSWERED} or locked.item_id is None:
         raise FeedbackError(
             "Only a question that was answered can be decided; this one still waits for answers."

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from optimization.feedback.errors import FeedbackError
 from optimization.feedback.services import answer_submit, claim_next, request_adjudicate
-from optimization.losses.questions import RubricAnswer
+from optimization.losses.questions import QUESTION, RubricAnswer
 from optimization.models import FeedbackRequest, Membership, RequestState, Role, WorkState
 from optimization.runs.work.reading import answers_read
 from tests.feedback.scene import Scene
@@ -52,6 +52,15 @@ def test_the_decision_is_what_the_run_reads(scene: Scene, omar: User) -> None:
     assert question.item
     assert question.item.state == WorkState.DUE
     assert read(question) == [4]
+
+
+def test_a_twin_is_decided_with_the_question_that_was_asked(scene: Scene, omar: User) -> None:
+    question = judged(scene, (1, 5), review_below=0.7)
+    twin = scene.ask(wanted=2, question=QUESTION.validate_python(question.question))
+    assert twin.twin_of == question
+    made = request_adjudicate(request=twin, reviewer=omar, body={"score": 4})
+    assert made.request == question
+    assert read(question) == read(twin) == [4]
 
 
 def test_after_the_step_it_is_kept_and_changes_nothing(scene: Scene, omar: User) -> None:

@@ -154,7 +154,7 @@ class DecisionIn(Schema):
 
 
 class DecisionOut(Schema):
-    request: int
+    request: int = Field(description="The question that is decided: of a twin, the one that was asked.")
     body: dict[str, Any]
     reason: str
     in_time: bool = Field(
@@ -260,7 +260,7 @@ def request_decide(request: ApiRequest, request_id: Id, payload: DecisionIn) -> 
         request=found, reviewer=request.auth.user, body=payload.body, reason=payload.reason
     )
     return DecisionOut(
-        request=found.pk,
+        request=made.request_id,
         body=made.body,
         reason=made.reason,
         in_time=made.in_time,
