@@ -17,8 +17,8 @@ from optimization.losses.sides import answer_as_shown
 from optimization.runs.said import rubric_label
 
 CHOICES = {
-    "A": "The left one is better",
-    "B": "The right one is better",
+    "A": "The first is better",
+    "B": "The second is better",
     "tie": "Tie",
     "both_bad": "Both bad",
     "abstain": "Cannot judge",

@@ -205,7 +205,7 @@ def test_a_change_of_a_pair_is_about_the_sides_as_they_were_shown(desk: Client, 
     given = Answer.objects.get()
     assert given.body["choice"] == "B"
     assert re.search(r'value="A"[^>]*checked', desk.get(f"/answers/{given.pk}/").content.decode())
-    assert "The left one is better" in desk.get("/answers/").content.decode()
+    assert "The first is better" in desk.get("/answers/").content.decode()
     desk.post(f"/answers/{given.pk}/", {"choice": "B", "reason": "kinder"})
     given.refresh_from_db()
     assert given.body["choice"] == "A"
