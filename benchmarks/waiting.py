@@ -215,7 +215,7 @@ def _idle() -> tuple[str, str, str]:
     """The sweeper's round, memory and connections, without and with runs that wait for people."""
     from django.db import connection
 
-    from optimization.models import Activity, Effect, FeedbackRequest, Run, WorkItem
+    from optimization.models import Run
     from workers.sweeper import sweep
 
     def look() -> tuple[float, float, int, int]:
@@ -235,42 +235,7 @@ def _idle() -> tuple[str, str, str]:
         model = team.launch(1)
         Run.objects.update(state="finished")
         before = look()
-        fields = {
-            field.attname: getattr(model, field.attname)
-            for field in Run._meta.concrete_fields
-            if field.attname != "id"
-        }
-        fields |= {"state": "running", "activity": Activity.PEOPLE}
-        for _ in range(IDLE // 500):
-            runs = Run.objects.bulk_create(Run(**fields) for _ in range(500))
-            effects = Effect.objects.bulk_create(
-                Effect(run=run, iteration=0, ordinal=0, kind="forward", digest="x") for run in runs
-            )
-            items = WorkItem.objects.bulk_create(
-                WorkItem(
-                    run=e.run,
-                    effect=e,
-                    index=0,
-                    queue="llm",
-                    kind="forward",
-                    state="waiting",
-                    due_at=model.state_since,
-                )
-                for e in effects
-            )
-            FeedbackRequest.objects.bulk_create(
-                FeedbackRequest(
-                    workspace=team.workspace,
-                    run=i.run,
-                    item=i,
-                    key="q",
-                    iteration=0,
-                    kind="rubric",
-                    question={},
-                )
-                for i in items
-            )
-        del runs, effects, items
+        _wait_for_people(model)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
         after = look()
@@ -279,6 +244,31 @@ def _idle() -> tuple[str, str, str]:
         f"{before[0]:.0f} and {after[0]:.0f} ms, memory of its process {before[1]:.0f} and {after[1]:.0f} MB"
     )
     return f"No run waiting and {IDLE:,}", said, "no process, no connection, no memory"
+
+
+def _wait_for_people(model: Run) -> None:
+    """So many runs like the model, each with one question that nobody has answered."""
+    from optimization.models import Activity, Effect, FeedbackRequest, Run, WorkItem
+
+    fields = {
+        field.attname: getattr(model, field.attname)
+        for field in Run._meta.concrete_fields
+        if field.attname != "id"
+    }
+    fields |= {"state": "running", "activity": Activity.PEOPLE}
+    work = {"index": 0, "queue": "llm", "kind": "forward", "state": "waiting", "due_at": model.state_since}
+    asked = {"key": "q", "iteration": 0, "kind": "rubric", "question": {}}
+    for _ in range(IDLE // 500):
+        runs = Run.objects.bulk_create(Run(**fields) for _ in range(500))
+        effects = Effect.objects.bulk_create(
+            Effect(run=run, iteration=0, ordinal=0, kind="forward", digest="x") for run in runs
+        )
+        items = WorkItem.objects.bulk_create(
+            WorkItem(run=effect.run, effect=effect, **work) for effect in effects
+        )
+        FeedbackRequest.objects.bulk_create(
+            FeedbackRequest(workspace=model.workspace, run=item.run, item=item, **asked) for item in items
+        )
 
 
 def _milliseconds(deed: Callable[[], object]) -> float:
