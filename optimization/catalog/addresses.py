@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 import httpx2
 from django.conf import settings
 
-from optimization.llm.connections import Connections
+from optimization.llm.connections import CONNECT_WITHIN, Connections
 from optimization.llm.endpoints import EndpointConfig
 
 LOOKED_UP_FOR = 30.0
+# How long an address has to answer before the host's next one is tried.
+NEXT_ADDRESS_SECONDS = 3.0
 Address = IPv4Address | IPv6Address
 
 
@@ -87,17 +89,22 @@ class GuardedTransport(Connections):
         self._found: dict[tuple[str, int | None], tuple[float, list[str]]] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Tries the host's addresses in turn. The Host header and the certificate's name stay the host's."""
+        """Tries the host's addresses in turn, next time the one first that answered. The Host header and the
+        certificate's name stay the host's."""
         host, port = request.url.host, request.url.port
-        request.extensions = {**request.extensions, "sni_hostname": host}
+        addresses = await self._addresses(host, port)
         refused: httpx2.ConnectError | None = None
-        for address in await self._addresses(host, port):
+        for left, address in zip(range(len(addresses) - 1, -1, -1), tuple(addresses), strict=True):
             if address != request.url.host:
                 request.url = request.url.copy_with(host=address)
+            within = NEXT_ADDRESS_SECONDS if left else None
+            request.extensions = {**request.extensions, "sni_hostname": host, CONNECT_WITHIN: within}
             try:
                 return await super().handle_async_request(request)
             except httpx2.ConnectError as error:
                 refused = error
+                if address == addresses[0]:
+                    addresses.append(addresses.pop(0))
         self._found.pop((host, port), None)
         raise refused or httpx2.ConnectError(f"{host} has no address")
 

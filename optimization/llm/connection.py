@@ -61,8 +61,8 @@ class Connection(asyncio.Protocol):
         )
 
     @classmethod
-    async def open(cls, origin: Origin) -> Self:
-        """Raises httpx2.ConnectError."""
+    async def open(cls, origin: Origin, within: float | None = None) -> Self:
+        """One that is there `within` so many seconds. Raises httpx2.ConnectError."""
         loop = asyncio.get_running_loop()
         options: dict[str, Any] = {}
         if origin.scheme == "https":
@@ -70,7 +70,10 @@ class Connection(asyncio.Protocol):
         if isinstance(loop, asyncio.BaseEventLoop):  # uvloop tries a host's addresses one after another
             options["happy_eyeballs_delay"] = NEXT_ADDRESS_SECONDS
         try:
-            return (await loop.create_connection(cls, origin.host, origin.port, **options))[1]
+            async with asyncio.timeout(within):
+                return (await loop.create_connection(cls, origin.host, origin.port, **options))[1]
+        except TimeoutError as error:
+            raise httpx2.ConnectError(str(error) or f"nothing answers within {within:g} s") from error
         except OSError as error:
             raise httpx2.ConnectError(str(error)) from error
 

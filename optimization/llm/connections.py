@@ -16,11 +16,12 @@ import httpx2
 from optimization.llm.connection import Connection, Origin
 
 KEEP_ALIVE_SECONDS = 60.0
+CONNECT_WITHIN = "connect_within"
 
 
 class Connections(httpx2.AsyncBaseTransport):
     """As many connections as are in use at once; whoever calls sees to it that there are not too many, and how long a
-    call may take. The client's timeouts are not heeded."""
+    call may take. The client's timeouts are not heeded; a request's extension CONNECT_WITHIN is, in seconds."""
 
     def __init__(self) -> None:
         self._free: dict[Origin, deque[Connection]] = defaultdict(deque)
@@ -28,7 +29,7 @@ class Connections(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         origin = Origin.of(request)
-        connection = self._kept(origin) or await self._new(origin)
+        connection = self._kept(origin) or await self._new(origin, request.extensions.get(CONNECT_WITHIN))
         incoming = await connection.ask(request)
         return incoming.response(release=partial(self._keep, origin, connection))
 
@@ -46,8 +47,8 @@ class Connections(httpx2.AsyncBaseTransport):
             connection.close()
         return None
 
-    async def _new(self, origin: Origin) -> Connection:
-        connection = await Connection.open(origin)
+    async def _new(self, origin: Origin, within: float | None) -> Connection:
+        connection = await Connection.open(origin, within)
         self._all.add(connection)
         return connection
 
