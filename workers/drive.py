@@ -70,9 +70,12 @@ async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int, life: Life
             room = at_once - len(active)
             if more and room >= min(SHARD, at_once) and not any(map(is_suspect, active.values())):
                 sheets = await _take(bench, kinds, min(SHARD, room), not active)
-                active.update({asyncio.create_task(carry_out(sheet, bench)): sheet.item for sheet in sheets})
                 more = bool(sheets)
-                await asyncio.sleep(0)  # they begin, and read what they need, before more is taken
+                for sheet in sheets:
+                    active[asyncio.create_task(carry_out(sheet, bench))] = sheet.item
+                    await asyncio.sleep(
+                        0
+                    )  # begun all at once they would keep waiting what comes in meanwhile
             elif active:
                 done, _ = await asyncio.wait(active, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:

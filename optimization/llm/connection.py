@@ -91,10 +91,13 @@ class Connection(asyncio.Protocol):
             raise
         return incoming
 
+    def is_idle(self, keep_alive: float) -> bool:
+        """Whether it waits for a request, at most `keep_alive` seconds after its last reply."""
+        return self._is_open and self._incoming is None and time.monotonic() < self._used_at + keep_alive
+
     def is_free(self, keep_alive: float) -> bool:
-        """Whether it can take a request, at most `keep_alive` seconds after its last reply."""
-        idle = self._is_open and self._incoming is None and time.monotonic() < self._used_at + keep_alive
-        return idle and not self._has_ended()
+        """Whether it can take a request now."""
+        return self.is_idle(keep_alive) and not self._has_ended()
 
     def _has_ended(self) -> bool:
         """Asks the system: a loop that was busy does not know yet what the server has done meanwhile."""

@@ -53,7 +53,7 @@ class Connections(httpx2.AsyncBaseTransport):
         return connection
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
-        if connection.is_free(KEEP_ALIVE_SECONDS):
+        if connection.is_idle(KEEP_ALIVE_SECONDS):
             self._free[origin].append(connection)
         else:
             connection.close()
@@ -62,7 +62,7 @@ class Connections(httpx2.AsyncBaseTransport):
     def _let_go(self) -> None:
         """Close what has been idle for too long, of addresses that are not called any more too: the oldest come first."""
         for origin, free in list(self._free.items()):
-            while free and not free[0].is_free(KEEP_ALIVE_SECONDS):
+            while free and not free[0].is_idle(KEEP_ALIVE_SECONDS):
                 free.popleft().close()
             if not free:
                 del self._free[origin]

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError
 
 from optimization.models import Workspace
-from optimization.runs.work.writer import Writer
+from optimization.runs.work.writer import DELIVERED_AT_ONCE, Writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,6 +48,25 @@ async def test_what_gathers_is_stored_together(writer: Writer) -> None:
 
     assert sum(Name.batches) == 50
     assert len(Name.batches) < 10
+
+
+async def test_who_waits_for_one_batch_goes_on_a_few_at_a_time(writer: Writer) -> None:
+    """What comes in meanwhile, as from a socket, is not kept waiting by all of them."""
+    order: list[str] = []
+
+    async def wait(index: int) -> None:
+        await writer.write(Name(f"team-{index}"))
+        order.append("stored")
+
+    async def tick() -> None:
+        while order.count("stored") < 20:
+            order.append("else")
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(wait(index) for index in range(20)), tick())
+
+    assert len(Name.batches) == 1
+    assert "else" in order[order.index("stored") + 1 : order.index("stored") + DELIVERED_AT_ONCE + 1]
 
 
 async def test_a_bad_operation_fails_alone(writer: Writer) -> None:

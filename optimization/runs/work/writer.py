@@ -28,6 +28,7 @@ from optimization.runs.work.away import DATABASE_AWAY
 log = structlog.get_logger()
 # Gathering ends after this time, or once nothing has come for a tenth of it.
 GATHER_SECONDS = 0.1
+DELIVERED_AT_ONCE = 4
 # How long a batch waits for a database that is away, and how often it looks.
 PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5
 
@@ -148,7 +149,10 @@ def _hand_over(answers: list[_Answer]) -> None:
 
 
 def _deliver(answers: list[_Answer]) -> None:
-    for stored, result in answers:
+    """A few at a time: those who wait go on at once, and what comes in meanwhile would wait for all of them."""
+    if rest := answers[DELIVERED_AT_ONCE:]:
+        rest[0][0].get_loop().call_soon(_deliver, rest)
+    for stored, result in answers[:DELIVERED_AT_ONCE]:
         if stored.done():
             continue  # nobody waits for it any more
         if isinstance(result, Exception):
