@@ -85,6 +85,7 @@ def _context(run: Run, membership: Membership) -> dict[str, object]:
         "reverts": reverts_waiting(run),
         "may_write": member_may(membership, Action.RUNS_WRITE),
         "may_judge": member_may(membership, Action.FEEDBACK_ANSWER),
+        "may_review": member_may(membership, Action.FEEDBACK_REVIEW),
         "may_read_outputs": member_may(membership, Action.OUTPUTS_READ),
         "over": over,
     }

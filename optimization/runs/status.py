@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from django.db.models import Avg, Count, Min, Q, Sum
+from django.db.models import Avg, Count, Max, Min, Q, Sum
 
 from optimization.models import (
     Activity,
@@ -71,7 +71,8 @@ STANDING: dict[RunState, tuple[Tone, str, str]] = {
 @dataclass(frozen=True)
 class RunStatus:
     """`reason` says why a run needs attention; `progress` counts the present phase's parts; `judgeable` that people
-    can answer something now, `decidable` that a proposal waits for an operator's word. `due` is when the time of the
+    can answer something now, `decidable` that a proposal waits for an operator's word, `disputed` how many questions
+    wait for nothing but a reviewer's. `due` is when the time of the
     first open question, or of the proposal, runs out, and `then` what the run does in that case. `trouble` is the last
     error of what is tried again by itself; `stuck` counts the questions that everybody has passed on."""
 
@@ -83,6 +84,7 @@ class RunStatus:
     progress: tuple[int, int] | None = None
     judgeable: bool = False
     decidable: bool = False
+    disputed: int = 0
     due: datetime | None = None
     then: str = ""
     trouble: str = ""
@@ -112,6 +114,8 @@ class _Moment:
     done: int = 0
     total: int = 0
     waiting: dict[str, _Waiting] = field(default_factory=lambda: defaultdict(_Waiting))
+    disputed: int = 0
+    disputed_since: datetime | None = None
     pace: float = SECONDS_AN_ANSWER
     trouble: str = ""
     stuck: int = 0
@@ -168,6 +172,10 @@ def _running(run: Run, moment: _Moment) -> RunStatus:
         sentence = f"Waiting for rehearsal colleagues: {colleagues.given} of {colleagues.wanted}"
         next_step = "Nothing to do: they are programs and answer by themselves."
         since, progress = colleagues.since, (colleagues.given, colleagues.wanted)
+    elif waits and moment.disputed:
+        sentence = f"Waiting for a reviewer: {counted(moment.disputed, 'disagreement')}"
+        next_step = "Everybody has answered; what they judged too differently waits for a decision."
+        since, progress = moment.disputed_since, (people.given, people.wanted)
     else:
         sentence = ACTING.get(moment.kind, f"Beginning iteration {run.iteration + 1}")
         sentence = sentence.format(done=moment.done, total=moment.total)
@@ -180,6 +188,7 @@ def _running(run: Run, moment: _Moment) -> RunStatus:
         next_step,
         progress=progress if progress[1] else None,
         judgeable=people.left > 0,
+        disputed=moment.disputed if waits and not people.left + colleagues.left else 0,
         due=people.due,
         trouble=moment.trouble,
         stuck=moment.stuck,
@@ -230,19 +239,24 @@ def _count_work(effects: Sequence[int], moments: dict[int, _Moment]) -> None:
 
 def _count_answers(effects: Sequence[int], moments: dict[int, _Moment]) -> None:
     over = [RequestState.WITHDRAWN, RequestState.EXPIRED]
-    asked = FeedbackRequest.objects.filter(item__effect__in=effects).exclude(state__in=over)
+    asked = FeedbackRequest.objects.filter(item__effect__in=effects, twin_of=None).exclude(state__in=over)
     wanted = asked.values_list("run_id", "audience").annotate(
         places=Sum("wanted"),
         since=Min("created_at", filter=Q(state=RequestState.OPEN)),
         due=Min("deadline", filter=Q(state=RequestState.OPEN, deadline__lt=NEVER)),
+        disputed=Count("pk", filter=Q(state=RequestState.DISPUTED)),
     )
-    for run_id, audience, number, since, due in wanted.order_by():
+    for run_id, audience, number, since, due, disputed in wanted.order_by():
         waiting = moments[run_id].waiting[audience]
         waiting.wanted, waiting.since, waiting.due = number, since, due
+        moments[run_id].disputed += disputed
     answers = Answer.objects.filter(request__item__effect__in=effects).exclude(request__state__in=over)
-    given = answers.values_list("request__run_id", "request__audience").annotate(Count("pk"))
-    for run_id, audience, number in given.order_by():
+    given = answers.values_list("request__run_id", "request__audience").annotate(
+        Count("pk"), last=Max("created_at", filter=Q(request__state=RequestState.DISPUTED))
+    )
+    for run_id, audience, number, last in given.order_by():
         moments[run_id].waiting[audience].given = number
+        moments[run_id].disputed_since = last or moments[run_id].disputed_since
     timed = Answer.objects.filter(request__run__in=moments, request__audience=Audience.PEOPLE, seconds__gt=0)
     for run_id, pace in timed.values_list("request__run_id").annotate(Avg("seconds")).order_by():
         moments[run_id].pace = pace

@@ -38,7 +38,7 @@ class WaitingRun:
 def runs_waiting(workspace: Workspace) -> list[WaitingRun]:
     """The runs that have questions for people, who has waited longest first. A few queries, however many there are."""
     asked = FeedbackRequest.objects.filter(
-        workspace=workspace, audience=Audience.PEOPLE, state=RequestState.OPEN
+        workspace=workspace, audience=Audience.PEOPLE, state=RequestState.OPEN, twin_of=None
     )
     wanted = asked.values_list("run").annotate(Count("pk"), places=Sum("wanted"), since=Min("created_at"))
     given = dict(asked.values_list("run").annotate(Count("answers")).order_by())

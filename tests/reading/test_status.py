@@ -3,9 +3,27 @@
 import pytest
 from django.utils import timezone
 
-from optimization.models import Audience, Membership, RunState, Workspace, WorkState
+from optimization.models import (
+    Audience,
+    FeedbackRequest,
+    Membership,
+    RequestState,
+    RunState,
+    WorkItem,
+    Workspace,
+    WorkState,
+)
 from optimization.runs.selectors import run_status, run_statuses
-from tests.factories import make_effect, make_item, make_request, make_run, make_stopped, make_waiting
+from optimization.runs.waiting import runs_waiting
+from tests.factories import (
+    make_answer,
+    make_effect,
+    make_item,
+    make_request,
+    make_run,
+    make_stopped,
+    make_waiting,
+)
 
 Members = dict[str, Membership]
 
@@ -25,6 +43,31 @@ def test_it_waits_since_the_oldest_open_question(workspace: Workspace, members: 
     requests = make_waiting(run, [members["annotator"].user], given=1, wanted=3)
     requests[1].refresh_from_db()
     assert run_status(run).since == requests[1].created_at
+
+
+def test_a_run_whose_annotators_disagree_waits_for_a_reviewer(workspace: Workspace, members: Members) -> None:
+    run = make_run(workspace, members["operator"].user)
+    _, second, third = make_waiting(run, [members["annotator"].user], given=2, wanted=3)
+    FeedbackRequest.objects.filter(pk=second.pk).update(state=RequestState.DISPUTED)
+    WorkItem.objects.filter(pk=second.item_id).update(state=WorkState.WAITING)
+    assert run_status(run).sentence.startswith("Waiting for people: 2 of 3")
+    assert not run_status(run).disputed
+
+    make_answer(third, members["annotator"].user, score=3, number=2)
+    status = run_status(run)
+    assert status.sentence == "Waiting for a reviewer: 1 disagreement"
+    assert (status.tone, status.disputed, status.judgeable) == ("waits", 1, False)
+    assert status.since == second.answers.get().created_at
+
+
+def test_a_question_asked_word_for_word_before_is_not_counted_twice(
+    workspace: Workspace, members: Members
+) -> None:
+    run = make_run(workspace, members["operator"].user)
+    first, twin = make_waiting(run, [members["annotator"].user], given=0, wanted=2)
+    FeedbackRequest.objects.filter(pk=twin.pk).update(twin_of=first)
+    assert run_status(run).sentence.startswith("Waiting for people: 0 of 1")
+    assert [waiting.answers for waiting in runs_waiting(workspace)] == [1]
 
 
 def test_rehearsal_colleagues_are_waited_for_under_their_own_name(
