@@ -40,7 +40,15 @@ TAKEN_BY = [
     (HERE, "LocalBackend.train, by its own arguments"),
 ]
 MORE = (
-    *("minibatches", "epochs", "micro_batch_size", "eval_frequency", "max_staleness", "lora_rank"),
+    *(
+        "minibatches",
+        "epochs",
+        "micro_batch_size",
+        "eval_frequency",
+        "num_eval_samples",
+        "max_staleness",
+        "lora_rank",
+    ),
     *("device", "checkpoints_kept", "budget", "seed", "components"),
 )
 # What stands elsewhere on the form, or has no meaning in a run.
@@ -121,6 +129,12 @@ class PolicyForm(forms.Form):
     epochs = forms.IntegerField(label="Passes over a batch", min_value=1, initial=1)
     micro_batch_size = forms.IntegerField(label="Completions in memory at once", min_value=1, initial=64)
     eval_frequency = forms.IntegerField(label="Steps between tests", min_value=0, initial=4)
+    num_eval_samples = forms.IntegerField(
+        label="Completions a test prompt",
+        min_value=1,
+        required=False,
+        help_text="Empty: one, or as many as in training where the reward compares them.",
+    )
     max_staleness = forms.IntegerField(
         label="Batches sampled ahead",
         min_value=0,
@@ -170,12 +184,18 @@ class PolicyForm(forms.Form):
     def more_errors(self) -> bool:
         return self.is_bound and any(field.errors for field in self.more())
 
+    def test_copies(self) -> int:
+        """Completions of each test prompt: where the reward compares them, one would have none beside it."""
+        given = self.cleaned_data
+        return given["num_eval_samples"] or (1 if given["reward"] == "check" else given["group_size"])
+
     def config(self) -> dict[str, Any]:
         """The launch as data, checked by PolicyRunConfig and the service."""
         given = self.cleaned_data
         args: dict[str, Any] = {name: given[name] for name in PLAIN}
         args["sampling"] = {"max_tokens": given["max_tokens"], "temperature": given["temperature"]}
         args["eval_temperature"] = given["temperature"]
+        args["num_eval_samples"] = self.test_copies()
         backend = None
         if given["backend"]:
             learned = {"learning_rate": args.pop("learning_rate")}
@@ -217,7 +237,7 @@ class PolicyForm(forms.Form):
 
     def refuse(self, faults: Iterable[tuple[str, str]]) -> None:
         """Put each (JSON pointer, message) beside the field that it is about."""
-        places = {f"/trainer/args/{name}": name for name in PLAIN}
+        places = {f"/trainer/args/{name}": name for name in (*PLAIN, "num_eval_samples")}
         places |= {
             "/base": "base",
             "/components/0/dataset": "dataset",
@@ -267,7 +287,7 @@ def policy_initial(run: Run) -> dict[str, Any]:
         "trainer": config["trainer"]["name"],
         "backend": backend["name"],
         **{f"backend_{name}": value for name, value in backend["args"].items()},
-        **{name: args[name] for name in PLAIN if name in args},
+        **{name: args[name] for name in (*PLAIN, "num_eval_samples") if name in args},
         **learning,
         **{
             name: value

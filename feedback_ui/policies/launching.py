@@ -90,9 +90,9 @@ def _expected(request: WorkspaceRequest, form: PolicyForm) -> Expected | None:
     tested = tests * (version.sizes.get("test", 0) if version else 0)
     return Expected(
         completions=prompts * given["group_size"],
-        tested=tested,
+        tested=tested * form.test_copies(),
         calls=prompts + tested if given["reward"] in {"group", "ranking"} else 0,
-        questions=prompts if given["reward"] == "people" else 0,
+        questions=prompts + tested if given["reward"] == "people" else 0,
     )
 
 

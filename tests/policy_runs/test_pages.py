@@ -124,6 +124,21 @@ def test_it_is_launched_from_the_form_and_again_like_before(client: Client, team
     assert "768" in client.post("/runs/launch/policy/estimate/", sent | {"iterations": 3}).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("reward", "said", "copies"), [("check", "", 1), ("people", "", 8), ("ranking", "", 8), ("group", "4", 4)]
+)
+def test_every_way_of_rewarding_is_launched_from_the_form(
+    client: Client, team: Workspace, reward: str, said: str, copies: int
+) -> None:
+    page = client.get("/runs/launch/policy/")
+    sent = {name: "" if (value := field.value()) is None else value for name, field in _fields(page)}
+
+    client.post("/runs/launch/policy/", sent | {"reward": reward, "num_eval_samples": said})
+
+    run = Run.objects.get(kind=RunKind.POLICY)
+    assert run.config["trainer"]["args"]["num_eval_samples"] == copies
+
+
 def test_a_backends_arguments_are_fields_of_the_form_and_come_back(client: Client, team: Workspace) -> None:
     page = client.get("/runs/launch/policy/")
     sent = {name: "" if (value := field.value()) is None else value for name, field in _fields(page)}
