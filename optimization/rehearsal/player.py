@@ -134,6 +134,20 @@ def _ranking(request: ChatRequest, schema: Schema) -> dict[str, Any]:
     }
 
 
+def _group(request: ChatRequest, schema: Schema) -> dict[str, Any]:
+    """A verdict by each id that the schema names, of outputs that are scored together."""
+    entry = schema["properties"]["verdicts"].get("items", {}).get("properties", {})
+    ids, verdicts = entry.get("id", {}).get("enum", []), _verdicts(request)
+    if len(ids) != len(verdicts):
+        return _other(request, schema)
+    return {
+        "verdicts": [
+            {"id": one, "score": round(verdict.share, 4), "explanation": verdict.justification()}
+            for one, verdict in zip(ids, verdicts, strict=True)
+        ]
+    }
+
+
 def _improvements(request: ChatRequest, schema: Schema) -> dict[str, Any]:
     return {"actionable_improvements": _verdicts(request)[0].improvements()}
 
@@ -159,5 +173,6 @@ _PARTS: dict[frozenset[str], Part] = {
     frozenset({"scores", "justification"}): _rubric,
     frozenset({"winner", "reason"}): _preference,
     frozenset({"ranking", "comparison"}): _ranking,
+    frozenset({"verdicts"}): _group,
     frozenset({"actionable_improvements"}): _improvements,
 }

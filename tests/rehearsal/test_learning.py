@@ -43,6 +43,16 @@ def tagged(**blocks: str) -> str:
     return "\n\n".join(f"<{name}>\n{content}\n</{name}>" for name, content in blocks.items())
 
 
+def of_each(*ids: str) -> dict[str, Any]:
+    """As a group's judge asks: a verdict for each of these ids."""
+    entry = {
+        "id": {"type": "string", "enum": list(ids)},
+        "score": {"type": "number", "minimum": 0, "maximum": 1},
+        "explanation": TEXT,
+    }
+    return {"verdicts": {"type": "array", "items": {"type": "object", "properties": entry}}}
+
+
 def ask(user: str, properties: dict[str, Any], name: str = "verdict", system: str = "") -> dict[str, Any]:
     schema = {"type": "object", "properties": properties}
     messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
@@ -85,6 +95,17 @@ class TestJudge:
         case = {**TICKETS[0]["inputs"], "target": TICKETS[0]["target"]}
         verdict = ask(tagged(**case, output_1=POOR, output_2=GOOD, output_3=FAIR), RANKING)
         assert verdict["ranking"] == [2, 3, 1]
+
+    def test_outputs_that_are_scored_together_each_have_a_verdict_by_their_id(self) -> None:
+        case = {**TICKETS[0]["inputs"], "target": TICKETS[0]["target"]}
+        asked = tagged(**case, output_1=POOR, output_2=GOOD, output_3=FAIR)
+        verdicts = ask(asked, of_each("output_1", "output_2", "output_3"))["verdicts"]
+        assert [one["id"] for one in verdicts] == ["output_1", "output_2", "output_3"]
+        poor, good, fair = (one["score"] for one in verdicts)
+        assert 0 <= poor < fair < good <= 1
+
+    def test_verdicts_of_another_kind_are_an_object_of_their_schema(self) -> None:
+        assert ask(tagged(output=GOOD), {"verdicts": {"type": "array", "items": TEXT}})["verdicts"]
 
     def test_a_feedback_list_has_the_improvements_alone(self) -> None:
         case = tagged(**TICKETS[0]["inputs"], output=FAIR)
