@@ -68,6 +68,8 @@ def test_enter_without_a_level_says_what_is_missing(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_text("Choose a level.")).to_be_visible()
     assert Answer.objects.count() == 0
+    page.keyboard.press("4")
+    expect(page.get_by_text("Choose a level.")).to_have_count(0)
 
 
 def test_digits_are_text_while_one_types(page: Page) -> None:
@@ -317,8 +319,7 @@ def test_a_ranking_is_pressed_moved_tied_and_dragged(
     page.keyboard.press("1")
     assert places(page) == ["2nd", "", "1st"]
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Give each text a place: 2 has none.")).to_be_visible()
-    page.locator("#desk").focus()
+    expect(page.get_by_text("Give each text a place: 2 has none.")).to_be_focused()
     page.keyboard.press("2")
     page.keyboard.press("Alt+ArrowUp")
     assert places(page) == ["3rd", "2nd", "1st"]

@@ -60,6 +60,24 @@ def test_an_answer_of_ones_own_decides_by_keys_on_a_phone(
         assert said.items() <= body.items()
 
 
+def test_what_is_missing_is_led_to(signed_in: SignedIn, scene: Scene, reviewer: User) -> None:
+    dispute(scene, ORDER, {"ranks": [1, 2, 3]}, {"ranks": [3, 2, 1]})
+    page = signed_in(reviewer)
+    page.goto("/queue/reviews/")
+    expect(page.get_by_role("heading", name="Which is kindest?")).to_be_visible()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    missing = page.locator("#ranks-error")
+    expect(missing).to_be_focused()
+    expect(missing).to_be_in_viewport()
+    page.keyboard.press("2")
+    expect(missing).to_have_count(0)
+    page.keyboard.press("3")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Decided: the run goes on with it.")).to_be_visible()
+    assert Adjudication.objects.get().body["ranks"] == [1, 2, 3]
+
+
 def test_what_is_typed_outlives_a_reload(signed_in: SignedIn, scene: Scene, reviewer: User) -> None:
     dispute(scene, PAIR, {"choice": "A"}, {"choice": "B"})
     page = signed_in(reviewer)

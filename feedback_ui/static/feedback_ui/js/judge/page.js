@@ -14,6 +14,7 @@ import { watchRanking } from "./ranking.js";
 import { watchSending } from "./sending.js";
 import { watchSides } from "./sides.js";
 import { watchTime } from "./time.js";
+import { watchTrouble } from "./trouble.js";
 
 watchCounts();
 watchSending();
@@ -22,6 +23,7 @@ watchAgain();
 watchHold();
 watchDrafts();
 watchTime();
+watchTrouble();
 watchAspects();
 watchSides();
 watchRanking();

@@ -6,6 +6,7 @@ import { watchKeys } from "./keys.js";
 import { watchMarks } from "./marks.js";
 import { watchRanking } from "./ranking.js";
 import { watchSides } from "./sides.js";
+import { showTrouble, watchTrouble } from "./trouble.js";
 
 watchDrafts();
 watchAspects();
@@ -13,3 +14,5 @@ watchSides();
 watchRanking();
 watchMarks();
 watchKeys();
+watchTrouble();
+showTrouble();

@@ -9,6 +9,7 @@ import { forget } from "./drafts.js";
 import { drop, keepForLater } from "./outbox.js";
 import { announce, clearNotice, desk, isEmpty, notice, show, verdict } from "./regions.js";
 import { takeTime } from "./time.js";
+import { showTrouble } from "./trouble.js";
 
 const skipping = () => document.getElementById("skip-dialog");
 let underWay = false;
@@ -104,8 +105,4 @@ function showNext(html) {
   show(html);
   window.scrollTo(0, 0);
   desk().focus({ preventScroll: true });
-}
-
-function showTrouble() {
-  (desk().querySelector("[aria-invalid]") ?? document.getElementById("next"))?.focus();
 }
