@@ -18,7 +18,7 @@ from optimization.models import (
 )
 from optimization.runs.curve import SPLITS
 from optimization.runs.diff import Piece, word_diff
-from optimization.runs.people import name_of
+from optimization.runs.people import machine_judge, name_of
 from optimization.runs.results import outcomes_of
 from optimization.runs.said import remarks_in
 
@@ -55,13 +55,14 @@ class CountedRemark:
 
 @dataclass(frozen=True)
 class IterationChanges:
-    """`people` counts who made the remarks, 0 where a model judged. `review` is a person's word on the proposal, where the
+    """`people` counts who made the remarks, 0 where a `machine` judged. `review` is a person's word on the proposal, where the
     run asked for one; `late` counts the answers among them that came after their own iteration."""
 
     number: int
     changes: tuple[ParameterChange, ...]
     remarks: tuple[CountedRemark, ...]
     people: int
+    machine: str
     before: float | None
     after: float | None
     review: ProposalReview | None = None
@@ -97,6 +98,7 @@ def parameter_changes(run: Run, iteration: int) -> IterationChanges:
         changes=tuple(_changes(run, iteration)),
         remarks=tuple(remarks),
         people=people,
+        machine=machine_judge(run, iteration),
         before=scores[0],
         after=scores[1],
         review=decided.filter(run=run, iteration=iteration).exclude(decision="").last(),
@@ -173,7 +175,7 @@ def _remarks(run: Run, iteration: int) -> tuple[list[CountedRemark], int]:
         people.add(user)
         said += [(text, item) for text in remarks_in(body)]
     if not people:
-        said = _said_by_model(run, iteration)
+        said = _said_by_machine(run, iteration)
     for reading in _late(run, iteration):
         people.add(reading.answer.user_id)
         said += [(text, reading.answer.request.item_id or 0) for text in remarks_in(reading.body)]
@@ -195,7 +197,7 @@ def _late(run: Run, iteration: int) -> list[LateReading]:
     return list({reading.answer_id: reading for reading in readings.order_by("version")}.values())
 
 
-def _said_by_model(run: Run, iteration: int) -> list[tuple[str, int]]:
+def _said_by_machine(run: Run, iteration: int) -> list[tuple[str, int]]:
     items = WorkItem.objects.filter(
         run=run, effect__iteration=iteration, kind="forward", late=False, result__isnull=False
     )

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from optimization.models import Candidate, Iteration, Run, Step
+from optimization.models import Candidate, Iteration, Run, Score, Step
 from optimization.runs.checks import LaunchError, launch_check
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.pins import pins_for, policy_pins
@@ -62,6 +62,7 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
             _candidates_share(run, fork)
         else:
             policy_past_share(run, fork)
+        _scores_share(run, fork)
         event_emit(fork.pk, "launched", {"parent": run.pk, "iteration": iteration})
         transaction.on_commit(partial(run_due.send, sender=Run, run_id=fork.pk))
     return Run.objects.get(pk=fork.pk)
@@ -108,3 +109,20 @@ def _candidates_share(run: Run, fork: Run) -> None:
             optimizer_state=candidate.optimizer_state,
         )
         shared.versions.set(candidate.versions.all())
+
+
+def _scores_share(run: Run, fork: Run) -> None:
+    """The point of the curve at which the fork begins; what begins with the first iteration is scored by the fork."""
+    if fork.iteration:
+        Score.objects.bulk_create(
+            Score(
+                run=fork,
+                position=score.position,
+                split=score.split,
+                candidate=score.candidate,
+                mean=score.mean,
+                stderr=score.stderr,
+                count=score.count,
+            )
+            for score in Score.objects.filter(run=run, position=fork.iteration)
+        )

@@ -19,6 +19,7 @@ from optimization.models import (
     WorkItem,
 )
 from optimization.runs.lending import left_out, lent_requests
+from optimization.runs.people import machine_judge
 from optimization.runs.results import outcomes_of, samples_of
 from optimization.runs.said import said_of
 from optimization.runs.work.sheet import place_in, place_of
@@ -29,7 +30,7 @@ from optimization.trainers.effects import Outcome
 class Remark:
     """What one judge said of one output. `score` is as the judge gave it, `label` the verdict in a word or two.
 
-    `answer` and `user` are null where a model judged.
+    `answer` and `user` are null where no person judged.
     """
 
     judge: str
@@ -74,7 +75,12 @@ def iteration_outputs(run: Run, number: int) -> list[ExampleOutcome]:
     )
     examples = _examples(run, items)
     questions = _questions(run, number, items)
-    return [outcome for item in items for outcome in _outcomes(item, examples, questions.get(item.pk, []))]
+    machine = machine_judge(run, number)
+    return [
+        outcome
+        for item in items
+        for outcome in _outcomes(item, examples, questions.get(item.pk, []), machine)
+    ]
 
 
 def _examples(run: Run, items: list[WorkItem]) -> dict[tuple[str, int], Example]:
@@ -184,7 +190,7 @@ class _Asked:
 
 
 def _outcomes(
-    item: WorkItem, examples: dict[tuple[str, int], Example], asked: list[_Asked]
+    item: WorkItem, examples: dict[tuple[str, int], Example], asked: list[_Asked], machine: str
 ) -> Iterator[ExampleOutcome]:
     """One for each sample that the item runs."""
     example = examples.get((item.payload["split"], item.payload["example"]))
@@ -207,13 +213,13 @@ def _outcomes(
             output=output,
             score=outcome.score if outcome else None,
             error=(outcome.error if outcome else None) or "",
-            remarks=tuple(remarks or (_by_model(outcome) if outcome and not asked else ())),
+            remarks=tuple(remarks or (_by_machine(outcome, machine) if outcome and not asked else ())),
             waits_for=audience,
             note="nobody answered in time" if any(one.unanswered for one in asked) else "",
         )
 
 
-def _by_model(outcome: Outcome) -> list[Remark]:
+def _by_machine(outcome: Outcome, judge: str) -> list[Remark]:
     """What a model judge or a verifier left in the outcome."""
     said = tuple(text for payload in outcome.feedback for text in payload)
-    return [Remark("model judge", False, None, "", said, "", 0.0)] if said else []
+    return [Remark(judge, False, None, "", said, "", 0.0)] if said else []

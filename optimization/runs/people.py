@@ -9,6 +9,8 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from optimization.models import Answer, Claim, ClaimState, Membership, Run
+from optimization.runs.config import RunConfig
+from optimization.runs.kinds import config_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,16 @@ class PersonAtWork:
 def name_of(user: User) -> str:
     """As the words of a run call a person."""
     return user.first_name or user.get_username()
+
+
+MACHINES = {"VerifierLoss": "check in code", "CompositeLoss": "combination of judges"}
+
+
+def machine_judge(run: Run, iteration: int) -> str:
+    """What judges in the iteration where no person does, as the words of a run call it."""
+    config = config_of(run)
+    loss = config.loss_at(iteration) if isinstance(config, RunConfig) else config.components[0].reward
+    return MACHINES.get(loss.name, "model judge")
 
 
 def run_people(run: Run) -> list[PersonAtWork]:

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from optimization.models import Candidate, ParameterVersion, Run, RunState
+from optimization.runs.curve import run_curve
 from optimization.runs.services import LaunchError, run_fork
 from tests.engine.conftest import RUBRIC
 from tests.engine.loop import work
@@ -42,6 +43,15 @@ def test_the_same_steps_from_the_same_state_come_to_the_same_prompts(
     fork.refresh_from_db()
     assert (fork.state, fork.iteration, fork.parent_id) == (RunState.FINISHED, 2, parent.pk)
     assert prompts(fork) == prompts(parent)
+
+
+def test_its_curve_begins_at_the_point_where_its_parent_stood(parent: Run, operator: User) -> None:
+    began = parent.scores.get(position=1, split="test")
+    fork = run_fork(run=parent, user=operator, iteration=1)
+    first = run_curve(fork).first
+    assert first is not None
+    assert (first.position, first.mean) == (1, began.mean)
+    assert run_curve(run_fork(run=parent, user=operator, iteration=0)).first is None
 
 
 def test_it_shares_the_versions_of_its_past_and_alters_nothing_of_its_parent(

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from optimization.models import Checkpoint, PolicyStep, RolloutSource, Run, Score
+from optimization.models import Checkpoint, PolicyStep, RolloutSource, Run
 from optimization.runs.checks import LaunchError
 from optimization.runs.policy.launch import OFF, policy_trainer
 from optimization.runs.policy.storage import folder_let_go
@@ -44,10 +44,7 @@ def checkpoint_to_share(run: Run, key: str) -> Checkpoint:
 
 
 def policy_past_share(run: Run, fork: Run) -> None:
-    """The fork's sources, and the weights that it begins with: the very folder, which stays as long as one needs it.
-
-    The point of the curve at which it begins is the parent's, too.
-    """
+    """The fork's sources, and the weights that it begins with: the very folder, which stays as long as one needs it."""
     RolloutSource.objects.bulk_create(
         RolloutSource(run=fork, index=one.index, name=one.name, dataset_version_id=one.dataset_version_id)
         for one in RolloutSource.objects.filter(run=run)
@@ -62,19 +59,6 @@ def policy_past_share(run: Run, fork: Run) -> None:
             iteration=shared.iteration,
             path=shared.path,
             size=shared.size,
-        )
-    if fork.iteration:
-        Score.objects.bulk_create(
-            Score(
-                run=fork,
-                position=fork.iteration,
-                split=score.split,
-                candidate=score.candidate,
-                mean=score.mean,
-                stderr=score.stderr,
-                count=score.count,
-            )
-            for score in Score.objects.filter(run=run, position=fork.iteration)
         )
 
 
