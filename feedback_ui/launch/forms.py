@@ -183,6 +183,7 @@ class LaunchForm(CareFields):
             self.fields["loss_verifier"] = forms.ChoiceField(
                 label="Check",
                 choices=[(name, name.replace("_", " ")) for name in verifier_names()],
+                initial="exact",
                 widget=forms.Select(attrs=REDRAWS),
             )
             self._add_arguments("check", self.chosen("loss_verifier"))

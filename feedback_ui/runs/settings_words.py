@@ -29,7 +29,7 @@ def settings_line(run: Run) -> str:
         run.program.program.name,
         _trainer(config.get("trainer", {})),
         _optimizer(config.get("optimizer", {})),
-        _loss(config.get("loss", {})),
+        _judged(config),
     ]
     return " · ".join(part for part in parts if part)
 
@@ -43,7 +43,7 @@ def settings_facts(run: Run) -> list[tuple[str, str]]:
         ("Data", str(run.dataset_version)),
         ("Trainer", _trainer(config.get("trainer", {}))),
         ("Optimizer", _optimizer(config.get("optimizer", {}))),
-        ("Training judged by", _loss(config.get("loss", {}))),
+        ("Training judged by", _judged(config)),
         ("Held-out judged by", _held_out(config)),
         ("To people", _to_people(config.get("loss", {}), people)),
         ("Who is asked", people.get("panel") or people.get("person") or "everybody who judges"),
@@ -86,8 +86,18 @@ def _optimizer(choice: dict[str, Any]) -> str:
     return f"{name} {conservatism}" if conservatism is not None else name
 
 
+def _judged(config: dict[str, Any]) -> str:
+    """By what the run learns; a counterfactual one may be judged otherwise after its first iteration."""
+    said, later = _loss(config.get("loss", {})), config.get("later")
+    return f"{said}; after iteration {later['after'] + 1}: {_loss(later['loss'])}" if later else said
+
+
 def _loss(choice: dict[str, Any]) -> str:
     name: str = choice.get("name", "")
+    verifier = choice.get("args", {}).get("verifier")
+    check = verifier.get("name") if isinstance(verifier, dict) else verifier
+    if name == "VerifierLoss" and check:
+        return f"a check: {check.replace('_', ' ')}"
     return LOSSES.get(name, name)
 
 

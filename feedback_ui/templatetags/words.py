@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from django.utils.safestring import SafeString
 from optimization.runs.words import counted, duration_in_words
 
 register = template.Library()
+_RAW = re.compile(r"(.*?) Its last reply: (.*?)( Then press Retry.*)?$", re.DOTALL)
 register.filter("duration", duration_in_words)
 register.filter("counted", counted)
 
@@ -29,6 +31,13 @@ def clock(at: datetime | None) -> SafeString | str:
     today = local.date() == timezone.localtime().date()
     shown = f"{local:%H:%M}" if today else f"{local.day} {local:%b, %H:%M}"
     return format_html('<time data-clock datetime="{}">{}</time>', local.isoformat(), shown)
+
+
+@register.filter
+def raw_apart(reason: str) -> tuple[str, str]:
+    """Why a run stopped, and the reply that a judge could not read, which may be long; "" where it is none of that."""
+    found = _RAW.match(reason)
+    return (f"{found[1]}{found[3] or ''}", found[2]) if found else (reason, "")
 
 
 @register.filter

@@ -17,7 +17,7 @@ from optimization.api.problems import Fault, Refusal, problem_response
 from optimization.catalog.errors import CatalogError, DatasetRefused, EndpointChanged
 from optimization.feedback.errors import FeedbackError, InvalidAnswer
 from optimization.models import RunKind
-from optimization.runs.services import Conflict, EditRefused, LaunchError
+from optimization.runs.services import Conflict, EditRefused, ForkRefused, LaunchError
 
 _log = structlog.get_logger("handgrad.api")
 
@@ -107,7 +107,8 @@ def _account(error: AccountError) -> Refusal:
 
 
 def _launch(error: LaunchError) -> Refusal:
-    faults = [Fault(detail=message, pointer=f"#/config{pointer}") for pointer, message in error.errors]
+    root = "#" if isinstance(error, ForkRefused) else "#/config"
+    faults = [Fault(detail=message, pointer=root + pointer) for pointer, message in error.errors]
     return Refusal(422, f"The run cannot be launched: {error}", faults)
 
 

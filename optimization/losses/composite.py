@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any
@@ -14,6 +15,8 @@ from optimization.core.tape import with_tapes
 from optimization.core.values import Value, collect_tape_ids, unwrap
 from optimization.losses.judging import TEXTS, ModelJudge, object_schema, tagged
 from optimization.losses.module import Context, LossModule, feedback_value, lines
+
+_WEIGHT = re.compile(r"^\[Weight: [^\]]*\] ")
 
 INSTRUCTIONS = (
     "Several judges gave feedback on one output, each with a weight. Make one short list of actionable improvements "
@@ -125,3 +128,9 @@ def _member(given: Any, place: int) -> tuple[LossModule, float]:
 
 def weighed(verdict: Value, weight: float) -> str:
     return f"[Weight: {weight}] " + " | ".join(remarks(verdict))
+
+
+def members_said(text: str) -> list[str]:
+    """The remarks in a payload's text: of one that was `weighed`, each by itself."""
+    said = _WEIGHT.sub("", text)
+    return [text] if said == text else said.split(" | ")

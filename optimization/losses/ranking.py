@@ -25,6 +25,9 @@ INSTRUCTIONS = (
     "best_qualities, worst_issues, comparison."
 )
 
+MOST_FOR_PEOPLE = 9
+"""Outputs in one question: as many as a person can keep apart, and keys have digits."""
+
 
 class _Ranking(ComparingLoss):
     """What both kinds share: `rank(outputs)`."""
@@ -136,6 +139,14 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         self.criteria = self.checked("criteria", criteria, Text)
         self.n = self._outputs_wanted(n)
         self.allow_ties = allow_ties
+
+    def misfit(self, count: int) -> str | None:
+        if count > MOST_FOR_PEOPLE:
+            return (
+                f"{type(self).__name__} puts at most {MOST_FOR_PEOPLE} outputs before a person; {count} were given. Give "
+                "fewer, or let a model rank them."
+            )
+        return super().misfit(count)
 
     def question(self, output: Any, target: Any = None, context: Context | None = None) -> RankingQuestion:
         """`output` is all the outputs, or the first of them with the others as `target`."""

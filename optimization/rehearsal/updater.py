@@ -17,7 +17,7 @@ _COUNT = re.compile(r"\s*\((?:said )?(\d+) (?:times|remarks?)\)\s*$")
 _WEIGHT = re.compile(r"^\[Weight: [^\]]*\]\s*")
 _ROOM = re.compile(r"(\d+) (characters|words)", re.IGNORECASE)
 _NOTHING = re.compile(
-    r"^(nothing( (to|else|more)\b.*)?|none|no( (change|improvement|remark)s?)?|n/?a|ok(ay)?|all good|looks good|perfect"
+    r"^(nothing( (to|else|more)\b.*)?|none|no( (change|improvement|remark)s?)?|n/?a|ok(ay)?|all good|looks good|perfect|ranked #\S+"
     r"|(fine|good|keep it)( as it is)?)?[-.!\s]*$",
     re.IGNORECASE,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from optimization.losses.composite import members_said
 from optimization.models import (
     Answer,
     Candidate,
@@ -25,8 +26,8 @@ from optimization.runs.said import remarks_in
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id, and
-    `put_back` names who put an earlier version back."""
+    """One parameter before and after. `accepted` is false for a proposal that was not kept; `version` is its id,
+    `put_back` names who put an earlier version back, and `proposal` says which it is of several: 2 of 4."""
 
     version: int
     name: str
@@ -37,6 +38,7 @@ class ParameterChange:
     accepted: bool
     pieces: tuple[Piece, ...]
     put_back: str = ""
+    proposal: tuple[int, int] | None = None
 
     @property
     def node(self) -> str:
@@ -145,8 +147,16 @@ def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
     if taken:
         return
     proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
+    of: dict[int, int] = {}
+    candidates = Candidate.objects.filter(run=run, iteration=iteration, versions__in=proposed).order_by("pk")
+    for number, candidate in enumerate(candidates.distinct().prefetch_related("versions"), 1):
+        for version in candidate.versions.all():
+            of.setdefault(version.pk, number)
+    several = len(set(of.values())) > 1
     for version in proposed.select_related("parent").order_by("pk"):
-        yield from _change(version, version.parent.value if version.parent else "", accepted=False)
+        place = (of[version.pk], max(of.values())) if several and version.pk in of else None
+        for change in _change(version, version.parent.value if version.parent else "", accepted=False):
+            yield replace(change, proposal=place)
 
 
 def _change(version: ParameterVersion, before: str, *, accepted: bool) -> Iterable[ParameterChange]:
@@ -206,7 +216,8 @@ def _said_by_machine(run: Run, iteration: int) -> list[tuple[str, int]]:
         for item in items.order_by("pk")
         for outcome in outcomes_of(item)
         for payload in outcome.feedback
-        for text in payload
+        for said in payload
+        for text in members_said(said)
     ]
 
 

@@ -36,6 +36,10 @@ class LaunchError(ValueError):
         super().__init__("; ".join(message for _, message in errors))
 
 
+class ForkRefused(LaunchError):
+    """The pointers of `errors` are into what was asked for, not into the config."""
+
+
 def launch_check(config: RunConfig, version: ProgramVersion, dataset: DatasetVersion) -> TrainerState:
     """Make every choice on trial; the state that the trainer begins with. Raises LaunchError with all that is wrong."""
     errors = _unknown_names(config)

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from optimization.models import Candidate, Iteration, Run, Score, Step
-from optimization.runs.checks import LaunchError, launch_check
+from optimization.runs.checks import ForkRefused, launch_check
 from optimization.runs.config import RunConfig
 from optimization.runs.engine.pins import pins_for, policy_pins
 from optimization.runs.events import event_emit
@@ -30,7 +30,7 @@ def run_fork(*, run: Run, user: User, iteration: int, name: str = "", iterations
     config = config_of(run)
     config = config.model_copy(update={"iterations": iterations or max(config.iterations, iteration + 1)})
     if config.iterations <= iteration:
-        raise LaunchError(
+        raise ForkRefused(
             [
                 (
                     "/iterations",
@@ -84,7 +84,8 @@ def _state_at(run: Run, iteration: int) -> dict[str, object]:
         return dict(run.trainer_state)
     found = Iteration.objects.filter(run=run, number=iteration).first()
     if found is None:
-        raise LaunchError([("/iteration", f"“{run.name}” has no iteration {iteration + 1} to begin from.")])
+        words = f"“{run.name}” has no iteration {iteration + 1} to begin from (counted from 0: {iteration})."
+        raise ForkRefused([("/iteration", words)])
     return dict(found.state)
 
 

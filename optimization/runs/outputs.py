@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from optimization.losses.composite import members_said
 from optimization.models import (
     Answer,
     Example,
@@ -221,5 +222,5 @@ def _outcomes(
 
 def _by_machine(outcome: Outcome, judge: str) -> list[Remark]:
     """What a model judge or a verifier left in the outcome."""
-    said = tuple(text for payload in outcome.feedback for text in payload)
+    said = tuple(text for payload in outcome.feedback for one in payload for text in members_said(one))
     return [Remark(judge, False, None, "", said, "", 0.0)] if said else []

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from optimization.feedback.services import requests_withdraw
 from optimization.models import Run, RunState, WorkItem, WorkState
-from optimization.runs.checks import LaunchError
+from optimization.runs.checks import ForkRefused, LaunchError
 from optimization.runs.engine.deadlines import deadlines_resume
 from optimization.runs.events import event_emit
 from optimization.runs.fork import run_fork
@@ -31,6 +31,7 @@ from optimization.runs.without import run_without
 __all__ = [
     "Conflict",
     "EditRefused",
+    "ForkRefused",
     "LaunchError",
     "item_mend",
     "parameter_revert",

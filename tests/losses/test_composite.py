@@ -20,6 +20,7 @@ from optimization.losses import (
     ScriptedDesk,
     VerifierLoss,
 )
+from optimization.losses.composite import members_said
 from optimization.losses.module import feedback_value
 from tests.core.scripted import Model
 from tests.losses.rubrics import LEVELS, Writer
@@ -210,3 +211,11 @@ async def test_a_composite_goes_back_to_the_program_as_one_loss() -> None:
     assert module.prompt.feedback == [
         "- [Weight: 1] Greet.\n- [Weight: 0.5] Sign.\nScore: 0.25\nInput: Ada\nOutput: Dear Ada"
     ]
+
+
+def test_what_was_weighed_is_told_remark_by_remark() -> None:
+    assert members_said("[Weight: 0.5] It is cold. | It names no date.") == [
+        "It is cold.",
+        "It names no date.",
+    ]
+    assert members_said("It asks: tea | coffee?") == ["It asks: tea | coffee?"]

@@ -58,6 +58,11 @@ async def test_a_ranking_judges_all_of_them_with_one_question() -> None:
     [
         (LLMPreferenceLoss("c"), 3, "compares two outputs, and there are 3. A ranking loss takes more"),
         (LLMRankingLoss("c"), 1, "ranks two outputs or more; 1 were given"),
+        (
+            HumanRankingLoss("c", desk=ScriptedDesk()),
+            10,
+            "puts at most 9 outputs before a person; 10 were given",
+        ),
         (LLMRankingLoss("c", n=4), 3, "was made for 4 outputs; 3 were given"),
         (CompositeLoss([(VerifierLoss("exact"), 1), (LLMPreferenceLoss("c"), 1)]), 3, "compares two outputs"),
     ],

@@ -1,10 +1,23 @@
 """A run's page, drawn from its rows in every state, and what of it is fetched when something has happened."""
 
+import html
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from optimization.models import Activity, Endpoint, Membership, Run, RunState, WorkItem, Workspace, WorkState
+from optimization.models import (
+    Activity,
+    Endpoint,
+    Iteration,
+    Membership,
+    Run,
+    RunState,
+    WorkItem,
+    Workspace,
+    WorkState,
+)
 from tests.factories import make_iteration, make_run, make_stopped, make_waiting
 from tests.pages.conftest import Browse
 from tests.pages.reading import text
@@ -54,6 +67,16 @@ class TestItsState:
         assert "The endpoint default refused the key. Nothing that was paid for is asked again." in shown
         assert "Retry" in shown
 
+    def test_a_reply_that_no_judge_could_read_is_kept_apart_from_the_reason(
+        self, operator: Client, run: Run
+    ) -> None:
+        reply = "Sorry, " * 200
+        reason = f"Judge: the reply cannot be used. Its last reply: {reply!r} Then press Retry: everything is kept."
+        make_stopped(run, RunState.NEEDS_ATTENTION, reason)
+        shown = page(operator, run)
+        assert "Judge: the reply cannot be used. Then press Retry: everything is kept." in shown
+        assert f"The last reply, as it came {reply!r}" in shown
+
     def test_finished_offers_the_prompts_and_another_launch(self, operator: Client, run: Run) -> None:
         make_stopped(run, RunState.FINISHED, "Finished after 2 iterations.")
         shown = page(operator, run)
@@ -72,6 +95,26 @@ class TestItsState:
         run.scores.all().delete()
         make_stopped(run, RunState.FINISHED, "Finished after 2 iterations.")
         assert "No score: nothing was scored on held-out examples." in page(operator, run)
+
+    def test_finished_without_a_change_promises_none(
+        self, operator: Client, workspace: Workspace, members: Members
+    ) -> None:
+        run = make_run(workspace, members["operator"].user)
+        Iteration.objects.create(run=run, number=0, started_at=timezone.now(), state={})
+        assert "Nothing yet. When the feedback" in page(operator, run)
+        make_stopped(run, RunState.FINISHED, "Finished after 1 iteration.")
+        assert "Nothing: the prompts are those that it began with." in page(operator, run)
+
+    def test_it_says_who_judges_after_its_first_iteration_where_that_is_another(
+        self, operator: Client, run: Run
+    ) -> None:
+        later = {"name": "LLMRubricLoss", "args": {}}
+        check = {"name": "VerifierLoss", "args": {"verifier": {"name": "code_fence"}}}
+        run.config |= {"loss": check, "later": {"after": 1, "loss": later}}
+        run.save()
+        assert "a check: code fence; after iteration 2: a model's rubric" in html.unescape(
+            page(operator, run)
+        )
 
     def test_just_launched_has_no_curve_and_no_change_yet(
         self, operator: Client, workspace: Workspace, members: Members

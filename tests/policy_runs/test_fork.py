@@ -155,6 +155,8 @@ def test_it_is_forked_over_rest_too(launch: Launch, play: Play, team: Workspace,
         token_create(workspace=team, user=operator, name="s", scopes=PERMISSIONS[Role.OPERATOR])[1]
     )
 
+    (fault,) = script.post(f"/runs/{parent.pk}/fork", {"iteration": 99}).json()["errors"]
+    assert (fault["pointer"], "(counted from 0: 99)" in fault["detail"]) == ("#/iteration", True)
     answer = script.post(f"/runs/{parent.pk}/fork", {"iteration": 1, "iterations": 2})
 
     assert answer.status_code == 202, answer.content

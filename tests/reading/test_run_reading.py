@@ -5,7 +5,17 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from optimization.models import Membership, Run, RunState, Score, Workspace, WorkState
+from optimization.models import (
+    Candidate,
+    Membership,
+    ParameterVersion,
+    Run,
+    RunState,
+    Score,
+    Workspace,
+    WorkState,
+)
+from optimization.models.parameters import Origin
 from optimization.runs.selectors import (
     current_parameters,
     iteration_outputs,
@@ -46,6 +56,27 @@ def test_a_foreign_run_is_not_there(run: Run) -> None:
     foreign = Workspace.objects.create(name="Other", slug="other")
     with pytest.raises(Run.DoesNotExist):
         run_get(foreign, run.pk)
+
+
+def test_of_several_proposals_that_were_not_kept_each_says_which_it_is(run: Run) -> None:
+    initial = ParameterVersion.objects.get(run=run, name="draft.system_prompt", number=1)
+    for number in (1, 2):
+        candidate = Candidate.objects.create(run=run, key=f"9/{number}", iteration=9)
+        version = ParameterVersion.objects.create(
+            run=run,
+            name=initial.name,
+            number=90 + number,
+            value=f"Proposal {number}.",
+            origin=Origin.OPTIMIZER,
+            parent=initial,
+            iteration=9,
+        )
+        candidate.versions.add(version)
+    changes = parameter_changes(run, 9).changes
+    assert [(change.after, change.proposal) for change in changes] == [
+        ("Proposal 1.", (1, 2)),
+        ("Proposal 2.", (2, 2)),
+    ]
 
 
 class TestTheCurve:

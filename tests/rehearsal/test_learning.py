@@ -115,6 +115,12 @@ class TestJudge:
 
 
 class TestAggregator:
+    def test_a_place_in_a_ranking_is_no_remark(self) -> None:
+        assert (
+            ask(tagged(feedback="- Ranked #1/3.\n- ranked #2.5/3"), SUMMARY, "feedback_summary")["summary"]
+            == []
+        )
+
     def test_remarks_that_ask_for_the_same_are_counted_together(self) -> None:
         feedback = "- use her name\n- the customer's name is missing\n- Mention our cat.\n- give a date"
         summary = ask(tagged(feedback=feedback), SUMMARY, "feedback_summary")["summary"]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from optimization.models import Checkpoint, PolicyStep, RolloutSource, Run
-from optimization.runs.checks import LaunchError
+from optimization.runs.checks import ForkRefused, LaunchError
 from optimization.runs.policy.launch import OFF, policy_trainer
 from optimization.runs.policy.storage import folder_let_go
 from optimization.trainers.effects import TrainerState
@@ -40,7 +40,7 @@ def checkpoint_to_share(run: Run, key: str) -> Checkpoint:
         f"The weights after step {found.step} were removed: a run keeps its latest checkpoints and its best. "
         f"“{run.name}” can be forked where it begins, or after step {', '.join(map(str, kept)) or 'none'}."
     )
-    raise LaunchError([("/iteration", words)])
+    raise ForkRefused([("/iteration", words)])
 
 
 def policy_past_share(run: Run, fork: Run) -> None:

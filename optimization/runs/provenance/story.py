@@ -141,14 +141,15 @@ def _brought(version: ParameterVersion) -> Brought:
     written = version.origin != Origin.INITIAL
     causes = causes_of(version, run) if written else []
     calls = [*optimizer_calls(version, run), *output_calls(causes)] if written else []
-    answers = Application.objects.filter(step=step).order_by("answer") if step else Application.objects.none()
+    applied = Application.objects.filter(step=step).order_by("answer").values_list("answer", flat=True)
+    told = sorted({cause.answer for cause in causes if cause.answer is not None})
     return Brought(
         version=version,
         run=run,
         step=step,
         causes=tuple(causes),
         calls=tuple(calls),
-        answers=tuple(answers.values_list("answer", flat=True)),
+        answers=tuple(applied if step else told),
         before=before,
         after=after,
     )
