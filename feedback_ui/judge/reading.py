@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from feedback_ui.judge.compared import sides_of
 from feedback_ui.judge.desk import question_or_404, wants_fragment
 from feedback_ui.judge.item import Item
 from feedback_ui.judge.submission import Submission
@@ -28,7 +29,8 @@ def how_it_is_read(request: WorkspaceRequest, request_id: int) -> HttpResponse:
     try:
         readings = answer_preview(request=asked, user=user, body=sent.body(question))
         context["readings"] = [
-            {"name": name, **vars(reading)} for name, reading in zip(_names(question), readings, strict=True)
+            {"name": name, "stacked_name": stacked, **vars(reading)}
+            for (name, stacked), reading in zip(_names(question), readings, strict=True)
         ]
     except InvalidAnswer as invalid:
         context["errors"] = list(invalid.errors.values())
@@ -38,11 +40,11 @@ def how_it_is_read(request: WorkspaceRequest, request_id: int) -> HttpResponse:
     return render(request, template, context)
 
 
-def _names(question: Question) -> list[str]:
-    """What the texts are called on the page; nothing for the only one."""
+def _names(question: Question) -> list[tuple[str, str]]:
+    """What the texts are called on the page, side by side and one above the other; nothing for the only one."""
     match question:
         case PreferenceQuestion():
-            return ["Left", "Right"]
+            return [(side.name, side.stacked_name) for side in sides_of(question, {})]
         case RankingQuestion(outputs=outputs):
-            return [f"Text {number}" for number, _ in enumerate(outputs, 1)]
-    return [""]
+            return [(f"Text {number}", "") for number, _ in enumerate(outputs, 1)]
+    return [("", "")]

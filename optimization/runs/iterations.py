@@ -105,7 +105,7 @@ class _Facts:
             started_at=iteration.started_at,
             finished_at=iteration.finished_at,
             forward=self._forward(number),
-            people=self._people(number),
+            people=self._people(iteration),
             backward=self._timed(number, "backward"),
             step=self._step(iteration),
             held_out=self._held_out(iteration),
@@ -129,10 +129,10 @@ class _Facts:
         ended = min((at for at in (over, last_asked) if at), default=None)
         return Phase("done", f"{work.total} · {_time(begun, ended)}" if ended else f"{work.total}")
 
-    def _people(self, number: int) -> Phase:
-        asked = self.asked[number, Audience.PEOPLE]
+    def _people(self, iteration: Iteration) -> Phase:
+        asked = self.asked[iteration.number, Audience.PEOPLE]
         if not asked.questions:
-            return Phase()
+            return Phase("none", "nobody" if iteration.finished_at else "")
         unanswered = f", {asked.expired} not in time" if asked.expired else ""
         if asked.answered + asked.expired < asked.questions:
             return Phase("waits", f"{asked.answered} of {asked.questions}{unanswered}")
