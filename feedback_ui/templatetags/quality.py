@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.template import RequestContext
+
+from optimization.feedback.adjudication import requests_disputed
 
 if TYPE_CHECKING:
     from optimization.feedback.quality.statistics import Estimate
 
 register = template.Library()
 DEPENDABLE, TENTATIVE = 0.8, 0.667  # Krippendorff 2004, p. 241
+
+
+@register.inclusion_tag("quality/tabs.html", takes_context=True)
+def queue_tabs(context: RequestContext, here: str) -> dict[str, Any]:
+    """The pages of the queue, with what waits for a reviewer."""
+    workspace = context["request"].workspace
+    return {"here": here, "disputed": requests_disputed(workspace).count()}
 
 
 @register.filter

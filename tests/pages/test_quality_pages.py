@@ -99,6 +99,8 @@ def test_a_disagreement_is_decided_with_one_of_the_answers(operator: Client, sce
     assert "Annotator 1 No" in shown
     assert "Annotator 2 Fully" in shown
     assert "ann wants it warmer." in shown
+    for page in ("", "reviews/", "quality/", "gold/"):
+        assert "Disagreements 1" in text(operator.get(f"/queue/{page}"))
     answer = question.answers.get(user__username="ben")
     done = operator.post(f"/queue/reviews/{question.pk}/", {"answer": answer.pk, "decision": "Ben is right."})
     assert done.status_code == 302
@@ -109,6 +111,7 @@ def test_a_disagreement_is_decided_with_one_of_the_answers(operator: Client, sce
         5,
         "Ben is right.",
     )
+    assert "Disagreements Quality" in text(operator.get("/queue/"))
     assert "Nothing to decide" in text(operator.get("/queue/reviews/"))
 
 
