@@ -71,11 +71,10 @@ async def _carry_on(bench: Bench, kinds: Sequence[str], at_once: int, life: Life
             if more and room >= min(SHARD, at_once) and not any(map(is_suspect, active.values())):
                 sheets = await _take(bench, kinds, min(SHARD, room), not active)
                 more = bool(sheets)
+                # One after another: begun all at once they would keep waiting what comes in meanwhile.
                 for sheet in sheets:
                     active[asyncio.create_task(carry_out(sheet, bench))] = sheet.item
-                    await asyncio.sleep(
-                        0
-                    )  # begun all at once they would keep waiting what comes in meanwhile
+                    await asyncio.sleep(0)
             elif active:
                 done, _ = await asyncio.wait(active, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:

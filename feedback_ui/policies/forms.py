@@ -185,9 +185,9 @@ class PolicyForm(forms.Form):
         return self.is_bound and any(field.errors for field in self.more())
 
     def test_copies(self) -> int:
-        """Completions of each test prompt: where the reward compares them, one would have none beside it."""
+        """Completions of each test prompt."""
         given = self.cleaned_data
-        return given["num_eval_samples"] or (1 if given["reward"] == "check" else given["group_size"])
+        return given["num_eval_samples"] or _copies_by_itself(given["reward"], given["group_size"])
 
     def config(self) -> dict[str, Any]:
         """The launch as data, checked by PolicyRunConfig and the service."""
@@ -265,6 +265,11 @@ class PolicyForm(forms.Form):
         faults_show(self, faults, places)
 
 
+def _copies_by_itself(reward: str, group_size: int) -> int:
+    """Where the reward compares completions, one would have none beside it."""
+    return 1 if reward == "check" else group_size
+
+
 def policy_initial(run: Run) -> dict[str, Any]:
     """The form's values as an earlier run had them."""
     config = run.config
@@ -287,7 +292,7 @@ def policy_initial(run: Run) -> dict[str, Any]:
         "trainer": config["trainer"]["name"],
         "backend": backend["name"],
         **{f"backend_{name}": value for name, value in backend["args"].items()},
-        **{name: args[name] for name in (*PLAIN, "num_eval_samples") if name in args},
+        **{name: args[name] for name in PLAIN if name in args},
         **learning,
         **{
             name: value
@@ -299,4 +304,7 @@ def policy_initial(run: Run) -> dict[str, Any]:
         **{name: config[name] for name in ("iterations", "checkpoints_kept", "budget", "seed")},
         "components": further or None,
     }
+    copies = args.get("num_eval_samples", 1)
+    if copies != _copies_by_itself(initial["reward"], args.get("group_size", 1)):
+        initial["num_eval_samples"] = copies
     return initial

@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 from optimization.runs.words import counted, duration_in_words
 
 register = template.Library()
-_RAW = re.compile(r"(.*?) Its last reply: (.*?)( Then press Retry.*)?$", re.DOTALL)
+# What a ReplyError says, with what its item was given up with.
+_RAW = re.compile(r"(.*?) Its last reply: (['\"].*['\"])\.?(.*)$", re.DOTALL)
 register.filter("duration", duration_in_words)
 register.filter("counted", counted)
 
@@ -37,7 +38,7 @@ def clock(at: datetime | None) -> SafeString | str:
 def raw_apart(reason: str) -> tuple[str, str]:
     """Why a run stopped, and the reply that a judge could not read, which may be long; "" where it is none of that."""
     found = _RAW.match(reason)
-    return (f"{found[1]}{found[3] or ''}", found[2]) if found else (reason, "")
+    return (found[1] + found[3], found[2]) if found else (reason, "")
 
 
 @register.filter

@@ -122,6 +122,7 @@ class GuardedTransport(Connections):
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             self._policy.check_address(host, ip_address(address.partition("%")[0]))
+        addresses.sort(key=lambda one: known.index(one) if one in known else len(known))
         self._found[host, port] = (loop.time() + LOOKED_UP_FOR, addresses)
         return addresses
 

@@ -16,12 +16,19 @@ def run_lock(request: FeedbackRequest) -> None:
 
 
 def item_reread(locked: FeedbackRequest) -> bool:
-    """Let the question's item read its answers once more; False if its effect is complete.
+    """Let the items of the question and of its twins read its answers once more; False if all their effects are complete.
 
     The caller holds the locks of the run and of the question, in this order.
     """
+    reread = False
+    for one in (locked, *locked.twins.all()):
+        reread = _item_reread(one) or reread
+    return reread
+
+
+def _item_reread(request: FeedbackRequest) -> bool:
     open_items = WorkItem.objects.filter(effect__done_at=None)
-    item = open_items.select_for_update(of=("self",)).filter(pk=locked.item_id or 0).first()
+    item = open_items.select_for_update(of=("self",)).filter(pk=request.item_id or 0).first()
     if item is None:
         return False
     if item.state == WorkState.WAITING:
@@ -39,8 +46,6 @@ def item_reread(locked: FeedbackRequest) -> bool:
         reopened=F("reopened") + 1,
     )
     announce_later(item.pk, item.run_id)
-    for twin in locked.twins.all():
-        item_reread(twin)
     return True
 
 

@@ -72,10 +72,8 @@ class Connection(asyncio.Protocol):
         try:
             async with asyncio.timeout(within):
                 return (await loop.create_connection(cls, origin.host, origin.port, **options))[1]
-        except TimeoutError as error:
-            raise httpx2.ConnectError(str(error) or f"nothing answers within {within:g} s") from error
         except OSError as error:
-            raise httpx2.ConnectError(str(error)) from error
+            raise httpx2.ConnectError(str(error) or f"nothing answers within {within} s") from error
 
     async def ask(self, request: httpx2.Request) -> Incoming:
         """The reply, of which the head is in. Raises an httpx2.TransportError."""

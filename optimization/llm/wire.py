@@ -56,19 +56,22 @@ class AsyncOpenAI(openai.AsyncOpenAI):
     _pattern: httpx2.Request | None = None
 
     def _build_request(self, options: FinalRequestOptions, *, retries_taken: int = 0) -> httpx2.Request:
-        if options.headers:
-            return super()._build_request(options, retries_taken=retries_taken)
-        if self._pattern is None:
-            self._pattern = super()._build_request(options, retries_taken=retries_taken)
-            del self._pattern.headers["Content-Length"]
+        own = cast("dict[str, str]", options.headers)
         pattern = self._pattern
-        return httpx2.Request(
+        if pattern is None:
+            options.headers = {}
+            pattern = self._pattern = super()._build_request(options, retries_taken=retries_taken)
+            for name in ("Content-Length", "Cookie"):
+                pattern.headers.pop(name, None)
+        request = httpx2.Request(
             pattern.method,
             pattern.url,
             headers=pattern.headers,
             content=cast(bytes, options.content),
             extensions=pattern.extensions,
         )
+        request.headers.update(own)
+        return request
 
 
 class Wire:

@@ -141,12 +141,17 @@ class HumanRankingLoss(_Ranking, HumanLoss[RankingAnswer]):
         self.allow_ties = allow_ties
 
     def misfit(self, count: int) -> str | None:
+        """At a launch; outputs that are there are judged, however many: most may be the same."""
         if count > MOST_FOR_PEOPLE:
             return (
                 f"{type(self).__name__} puts at most {MOST_FOR_PEOPLE} outputs before a person; {count} were given. Give "
                 "fewer, or let a model rank them."
             )
         return super().misfit(count)
+
+    def check_count(self, count: int) -> None:
+        if problem := super().misfit(count):
+            raise ValueError(problem)
 
     def question(self, output: Any, target: Any = None, context: Context | None = None) -> RankingQuestion:
         """`output` is all the outputs, or the first of them with the others as `target`."""

@@ -186,7 +186,7 @@ def _work(run: Run, numbers: Iterable[int]) -> dict[tuple[int, str], _Work]:
 def _asked(run: Run, numbers: Iterable[int]) -> dict[tuple[int, str], _Asked]:
     """Questions by iteration and audience, with the seconds that their answers took."""
     asked: dict[tuple[int, str], _Asked] = defaultdict(_Asked)
-    requests: Any = FeedbackRequest.objects.filter(run=run, iteration__in=numbers)
+    requests: Any = FeedbackRequest.objects.filter(run=run, iteration__in=numbers, twin_of=None)
     for row in requests.values("iteration", "audience").annotate(
         questions=Count("pk", filter=~Q(state=RequestState.WITHDRAWN)),
         answered=Count("pk", filter=Q(state=RequestState.ANSWERED)),

@@ -133,7 +133,11 @@ def passed_on_by_all(runs: Sequence[Run]) -> list[FeedbackRequest]:
     """Open questions with a skip for which none of those who are asked is left. Two queries where nothing was skipped."""
     skipped = Exists(Skip.objects.filter(request=OuterRef("pk")))
     asked = FeedbackRequest.objects.filter(
-        skipped, run__in=[run.pk for run in runs], state=RequestState.OPEN, item__state=WorkState.WAITING
+        skipped,
+        run__in=[run.pk for run in runs],
+        state=RequestState.OPEN,
+        item__state=WorkState.WAITING,
+        twin_of=None,
     )
     requests = list(asked.order_by("pk"))
     if not requests:

@@ -50,14 +50,17 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_an_address_that_says_nothing_costs_a_moment_and_is_the_last_next_time(
-    port: int, tried: list[str]
+    port: int, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transport = GuardedTransport(AddressPolicy(hosts=frozenset({"models.example"})))
     async with httpx2.AsyncClient(transport=transport, timeout=None) as client:
         began = time.monotonic()
         replies = [await client.get(f"http://models.example:{port}/") for _ in range(2)]
-    assert [reply.text for reply in replies] == ["hello", "hello"]
-    assert tried == [DEAF, "127.0.0.1", "127.0.0.1"]
+        monkeypatch.setattr(addresses, "LOOKED_UP_FOR", -1.0)
+        transport._found = {key: (0.0, found) for key, (_, found) in transport._found.items()}
+        replies.append(await client.get(f"http://models.example:{port}/"))
+    assert [reply.text for reply in replies] == ["hello"] * 3
+    assert tried == [DEAF, "127.0.0.1", "127.0.0.1", "127.0.0.1"]
     assert time.monotonic() - began < 10
 
 

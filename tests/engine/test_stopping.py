@@ -36,6 +36,17 @@ def after(run: Run, trained: list[float], tested: list[float]) -> str | None:
 
 
 @pytest.mark.django_db
+def test_what_a_forks_parent_had_reached_ends_no_fork(
+    workspace: Workspace, members: dict[str, Membership]
+) -> None:
+    run = make_run(workspace, members["operator"].user, forked_at=2)
+    run.config["stop"] = {"target_score": 0.9, "patience": 1}
+    assert after(run, [0.1], [0.2, 0.95, 0.8]) is None
+    Score.objects.filter(run=run, position=3).delete()
+    assert stopped(run, TrainerState()) is None
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("stop", "trained", "tested", "said"),
     [

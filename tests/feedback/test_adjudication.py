@@ -11,6 +11,7 @@ from optimization.feedback.services import answer_submit, claim_next, request_ad
 from optimization.losses.questions import QUESTION, RubricAnswer
 from optimization.models import FeedbackRequest, Membership, RequestState, Role, WorkState
 from optimization.runs.work.reading import answers_read
+from tests.engine.rows import make_effect
 from tests.feedback.scene import Scene
 
 
@@ -61,6 +62,17 @@ def test_a_twin_is_decided_with_the_question_that_was_asked(scene: Scene, omar: 
     made = request_adjudicate(request=twin, reviewer=omar, body={"score": 4})
     assert made.request == question
     assert read(question) == read(twin) == [4]
+
+
+def test_a_decision_is_in_time_while_a_twins_effect_is_open(scene: Scene, omar: User) -> None:
+    question = judged(scene, (1, 5))
+    twin = scene.ask(wanted=2, question=QUESTION.validate_python(question.question))
+    assert question.item
+    done = make_effect(scene.run, ordinal=7)
+    done.done_at = timezone.now()
+    done.save()
+    type(question.item).objects.filter(pk=question.item.pk).update(effect=done)
+    assert request_adjudicate(request=twin, reviewer=omar, body={"score": 4}).in_time
 
 
 def test_after_the_step_it_is_kept_and_changes_nothing(scene: Scene, omar: User) -> None:

@@ -84,6 +84,7 @@ async def test_a_further_sample_carries_its_number_and_the_first_carries_none(
 
 async def test_requests_are_those_that_the_openai_client_makes_by_itself(server: ScriptedEndpoint) -> None:
     config = endpoint(server, api_key="a key")
+    server.otherwise = replace(says("hello"), headers={"set-cookie": "of=the server"})
     manager = ResourceManager(config)
     for number in (0, 0, 2, 0):
         await manager.complete("default", HELLO.model_copy(update={"sample": number}))
@@ -91,6 +92,7 @@ async def test_requests_are_those_that_the_openai_client_makes_by_itself(server:
     await own.post("/chat/completions", body=request_body(config, HELLO), cast_to=httpx2.Response)
 
     first, second, sampled, fourth, wanted = server.headers
+    assert "cookie" not in sampled
     assert first == second == fourth == wanted
     assert sampled == {**wanted, "x-sample": "2"}
     assert all(sent == server.requests[-1] for sent in server.requests)

@@ -181,6 +181,12 @@ async def test_outputs_that_are_the_same_are_asked_about_once_and_share_their_ra
     assert [value.payload for value in values] == [[["long"]], [["Ranked #1/3."]], [["long"]]]
 
 
+async def test_more_than_a_person_is_asked_about_are_judged_where_they_are_there() -> None:
+    loss = HumanRankingLoss("order?", desk=ScriptedDesk([RankingAnswer([2, 1])]))
+    values = await loss.together(["a", "b"] + ["a"] * 10)
+    assert [value.score for value in values][:2] == [values[2].score, 1.0]
+
+
 async def test_a_model_too_ranks_outputs_that_are_the_same_once() -> None:
     model = Model([verdict(2, 1)])
     values = await LLMRankingLoss("order?").bind(model).rank(["a", "b", "a"])

@@ -58,11 +58,6 @@ async def test_a_ranking_judges_all_of_them_with_one_question() -> None:
     [
         (LLMPreferenceLoss("c"), 3, "compares two outputs, and there are 3. A ranking loss takes more"),
         (LLMRankingLoss("c"), 1, "ranks two outputs or more; 1 were given"),
-        (
-            HumanRankingLoss("c", desk=ScriptedDesk()),
-            10,
-            "puts at most 9 outputs before a person; 10 were given",
-        ),
         (LLMRankingLoss("c", n=4), 3, "was made for 4 outputs; 3 were given"),
         (CompositeLoss([(VerifierLoss("exact"), 1), (LLMPreferenceLoss("c"), 1)]), 3, "compares two outputs"),
     ],
@@ -126,3 +121,9 @@ def test_losses_tell_whether_they_compare_and_whether_they_score() -> None:
     composite = CompositeLoss([(VerifierLoss("exact"), 1), (HumanRankingLoss("c"), 0)])
     assert (composite.compares, composite.gives_score) == (True, True)
     assert not LLMRubricLoss("c", LEVELS).compares
+
+
+def test_people_are_launched_with_nine_outputs_at_most() -> None:
+    loss = HumanRankingLoss("c", desk=ScriptedDesk())
+    assert loss.misfit(9) is None
+    assert "puts at most 9 outputs before a person; 10 were given" in str(loss.misfit(10))

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from optimization.core.errors import ReplyError
 from optimization.models import (
     Activity,
     Endpoint,
@@ -70,12 +71,18 @@ class TestItsState:
     def test_a_reply_that_no_judge_could_read_is_kept_apart_from_the_reason(
         self, operator: Client, run: Run
     ) -> None:
-        reply = "Sorry, " * 200
-        reason = f"Judge: the reply cannot be used. Its last reply: {reply!r} Then press Retry: everything is kept."
-        make_stopped(run, RunState.NEEDS_ATTENTION, reason)
-        shown = page(operator, run)
-        assert "Judge: the reply cannot be used. Then press Retry: everything is kept." in shown
-        assert f"The last reply, as it came {reply!r}" in shown
+        reply = "Sorry, it's no. " * 50
+        error = ReplyError("Judge", "judge", "no JSON", reply)
+        for ending in (". Mend it and press Retry.", " Once the cause is mended, press Retry: all is kept."):
+            make_stopped(
+                run, RunState.NEEDS_ATTENTION, f"Example 3 failed 3 times: ReplyError: {error}{ending}"
+            )
+            shown = html.unescape(page(operator, run))
+            said, _, raw = shown.partition("The last reply, as it came")
+            assert "Problem: no JSON." in said
+            assert f"ask for less in one reply.{ending.removeprefix('.')}" in said
+            assert "Sorry" not in said
+            assert "press Retry" not in raw[: len(reply)]
 
     def test_finished_offers_the_prompts_and_another_launch(self, operator: Client, run: Run) -> None:
         make_stopped(run, RunState.FINISHED, "Finished after 2 iterations.")

@@ -137,6 +137,8 @@ def test_every_way_of_rewarding_is_launched_from_the_form(
 
     run = Run.objects.get(kind=RunKind.POLICY)
     assert run.config["trainer"]["args"]["num_eval_samples"] == copies
+    again = client.get(f"/runs/launch/policy/?like={run.pk}").context["form"]
+    assert again["num_eval_samples"].value() == (int(said) if said else None)
 
 
 def test_a_backends_arguments_are_fields_of_the_form_and_come_back(client: Client, team: Workspace) -> None:

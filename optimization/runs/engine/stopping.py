@@ -22,10 +22,10 @@ def stopped(run: Run, state: TrainerState) -> str | None:
 
 
 def progress_of(run: Run, state: TrainerState) -> Progress:
-    """How far the run has come; seconds are the database's, from the first iteration's beginning to the last one's end."""
+    """How far the run has come by itself, from where it was forked; seconds are the database's, from the first iteration's beginning to the last one's end."""
     done = run.iterations.filter(finished_at__isnull=False)
     took = done.aggregate(took=Max("finished_at") - Min("started_at"))["took"]
-    tests = run.scores.filter(split="test", position__gt=0)
+    tests = run.scores.filter(split="test", position__gt=run.forked_at or 0)
     return Progress(
         state,
         tuple(done.order_by("number").values_list("train_score", flat=True)),

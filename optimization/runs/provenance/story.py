@@ -20,7 +20,7 @@ CLOSEST = 3
 class Brought:
     """A version and all that is behind it. `step` is the one that accepted it, null while none has.
 
-    `answers` are those that the step used, remarks or not; `before` and `after` the scores around it.
+    `answers` are those that the step used, remarks or not, and without a step those behind the remarks; `before` and `after` the scores around it.
     """
 
     version: ParameterVersion

@@ -38,7 +38,7 @@ export function watchKeys() {
 
 // Whether the key was meant for the desk.
 function act(event, singleKeys) {
-  const target = event.target.checkVisibility() ? event.target : document.body; // a dialog just closed may have the focus still
+  const target = event.target.checkVisibility?.() !== false ? event.target : document.body; // a dialog just closed may have the focus still
   const typing = target.matches("textarea, select, input:not([type=radio], [type=checkbox])");
   const inDialog = document.querySelector("dialog[open]");
   if (event.key === "Enter" && event.repeat) return !typing; // held down: one press, one deed
