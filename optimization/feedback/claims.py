@@ -157,9 +157,12 @@ def _lock_member(workspace: Workspace, user: User) -> tuple[Claimant, datetime]:
 def _own_hold(member: Claimant, now: datetime) -> Claim | None:
     """What the person holds, else a hold of theirs that lapsed and that nobody took."""
     holds = _HOLDS(workspace=member.workspace_id, user=member.user_id)
-    if active := next((hold for hold in holds if hold.state == ClaimState.ACTIVE), None):
-        return _keep(active, now)
-    free = next((hold for hold in holds if hold.request.taken < hold.request.wanted), None)
+    active = [hold for hold in holds if hold.state == ClaimState.ACTIVE]
+    # What another person takes over in this very moment is not kept; what comes after it may be.
+    if kept := next(filter(None, (_keep(hold, now) for hold in active)), None):
+        return kept
+    lapsed = (hold for hold in holds if hold.state == ClaimState.LAPSED)
+    free = next((hold for hold in lapsed if hold.request.taken < hold.request.wanted), None)
     if free and (locked := _lock_first(FeedbackRequest.objects.filter(pk=free.request_id))):
         return _keep(free, now) if place_take(locked) else None
     return None
@@ -205,18 +208,22 @@ def _allowed(member: Claimant, heads: list[FeedbackRequest]) -> FeedbackRequest 
 
 
 def _first_put_off(member: Claimant) -> FeedbackRequest | None:
-    own = Claim.objects.filter(request=OuterRef("pk"), user=member.user_id, state=ClaimState.ACTIVE)
-    heads = _any(member.workspace_id, member.user_id, Q(~Exists(own), lane__in=lanes_of(member)))
-    return _allowed(member, list(heads[:1]))
+    which = Q(~Exists(_own_active(member)), lane__in=lanes_of(member))
+    return _allowed(member, list(_any(member.workspace_id, member.user_id, which)[:1]))
+
+
+def _own_active(member: Claimant) -> QuerySet[Claim]:
+    """What the person holds or has reserved of a question."""
+    return Claim.objects.filter(request=OuterRef("pk"), user=member.user_id, state=ClaimState.ACTIVE)
 
 
 def _reserved_by_others(member: Claimant, now: datetime) -> Claim | None:
     """A question that somebody else has reserved and not begun, where nothing else waits for this person."""
-    lanes = Q(lane__in=lanes_of(member))
+    which = Q(~Exists(_own_active(member)), lane__in=lanes_of(member))
     reserved = FeedbackRequest.objects.filter(
         state=RequestState.OPEN, claims__in=reservations_by_others(member.user_id)
     )
-    asked = questions_in(lanes, member.workspace_id, member.user_id, among=reserved)
+    asked = questions_in(which, member.workspace_id, member.user_id, among=reserved)
     shares = asked.exclude(per_person=None).values_list("run", "per_person").distinct()
     used_up = [run for run, share in shares if share is not None and _share(member, run) >= share]
     questions = asked.exclude(run__in=used_up).order_by(*ORDER)

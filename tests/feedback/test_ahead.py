@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from optimization.feedback import claims
 from optimization.feedback.counts import queue_counts
 from optimization.feedback.errors import HoldLost
 from optimization.feedback.services import (
@@ -47,6 +50,31 @@ def test_what_is_reserved_comes_next_under_the_same_fence(scene: Scene, dana: Us
     answer(first)
     following = take(scene, dana)
     assert (following, following.fence, following.ahead) == (reserved, reserved.fence, False)
+
+
+def test_of_two_reserved_ones_the_second_comes_where_the_first_is_taken_in_this_moment(
+    scene: Scene, dana: User, omar: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is reserved by another person, too."""
+    scene.ask()
+    scene.ask(wanted=2)
+    first, second = take(scene, dana), reserve(scene, dana)
+    scene.ask()
+    take(scene, omar)
+    Claim.objects.filter(request=second.request, user=omar).update(ahead=True)
+    keep = claims._keep
+
+    def lost(claim: Claim, now: datetime) -> Claim | None:
+        return None if claim.pk == first.pk else keep(claim, now)
+
+    monkeypatch.setattr(claims, "_keep", lost)
+    assert take(scene, dana) == second
+    monkeypatch.setattr(claims, "_keep", lambda claim, now: None)
+    Claim.objects.filter(user=omar).exclude(request=second.request).delete()
+    taken = claim_next(workspace=scene.workspace, user=dana)
+    assert taken is None or taken.request not in {first.request, second.request}
+    second.request.refresh_from_db()
+    assert second.request.taken == 2
 
 
 def test_one_is_reserved_for_others_only_while_there_are_more(scene: Scene, dana: User, omar: User) -> None:
