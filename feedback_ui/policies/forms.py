@@ -40,16 +40,8 @@ TAKEN_BY = [
     (HERE, "LocalBackend.train, by its own arguments"),
 ]
 MORE = (
-    *(
-        "minibatches",
-        "epochs",
-        "micro_batch_size",
-        "eval_frequency",
-        "num_eval_samples",
-        "max_staleness",
-        "lora_rank",
-    ),
-    *("device", "checkpoints_kept", "budget", "seed", "components"),
+    *("minibatches", "epochs", "micro_batch_size", "eval_frequency", "num_eval_samples", "max_staleness"),
+    *("lora_rank", "device", "checkpoints_kept", "budget", "seed", "components"),
 )
 # What stands elsewhere on the form, or has no meaning in a run.
 OF_THE_FORM = frozenset({"learning_rate", *NOT_IN_A_RUN})

@@ -90,7 +90,7 @@ class Wire:
             timeout=None,
             http_client=http_client,
         )
-        # Whole, so that the client need not put it together for each call; its own `base_url` loses the slash of an empty path.
+        # The address whole: the client's own `base_url` loses the slash of an empty path.
         self._empty = FinalRequestOptions.construct(method="post", url=f"{endpoint.url}/chat/completions")
 
     async def ask(self, request: CompletionRequest, on_delta: Callable[[str], None] | None = None) -> Reply:

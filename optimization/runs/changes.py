@@ -147,14 +147,14 @@ def _changes(run: Run, iteration: int) -> Iterable[ParameterChange]:
     if taken:
         return
     proposed = ParameterVersion.objects.filter(run=run, iteration=iteration, parent__isnull=False)
-    of: dict[int, int] = {}
-    candidates = Candidate.objects.filter(run=run, iteration=iteration, versions__in=proposed).order_by("pk")
-    for number, candidate in enumerate(candidates.distinct().prefetch_related("versions"), 1):
+    candidates = Candidate.objects.filter(run=run, iteration=iteration, versions__in=proposed).distinct()
+    made = list(candidates.order_by("pk").prefetch_related("versions"))
+    places: dict[int, tuple[int, int]] = {}
+    for number, candidate in enumerate(made if len(made) > 1 else [], 1):
         for version in candidate.versions.all():
-            of.setdefault(version.pk, number)
-    several = len(set(of.values())) > 1
+            places.setdefault(version.pk, (number, len(made)))
     for version in proposed.select_related("parent").order_by("pk"):
-        place = (of[version.pk], max(of.values())) if several and version.pk in of else None
+        place = places.get(version.pk)
         for change in _change(version, version.parent.value if version.parent else "", accepted=False):
             yield replace(change, proposal=place)
 
